@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// accel: a graph made ready to run on one engine.
+//
+// An opened model owns its input and output tensors; the caller writes the inputs in place, calls
+// fg_accel_run and reads the outputs in place. One thread at a time per opened model; different
+// opened models are independent.
+#ifndef FG_ACCEL_H
+#define FG_ACCEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FG_MAX_DIMS 6
+
+struct fg_graph;
+struct fg_accel;
+
+enum fg_type { FG_FLOAT32, FG_FLOAT16, FG_INT32, FG_UINT8, FG_INT64, FG_INT8, FG_INT16 };
+
+struct fg_accel_tensor {
+    const char *name; // as the model file names it; valid until close
+    enum fg_type type;
+    unsigned n_dims;
+    uint32_t dims[FG_MAX_DIMS]; // images are NHWC with N = 1
+    float scale;                // quantised types: value = scale * (stored - zero_point)
+    int32_t zero_point;
+    void *data; // 64-byte aligned, owned by the opened model, the same address for its whole life
+    size_t bytes;
+};
+
+struct fg_accel_options {
+    const char *engine; // "auto" (also NULL) or "xnnpack"; another name is -EINVAL
+    unsigned threads;   // 0 or 1: none beside the caller's own, which suits one stream a core
+};
+
+// Builds `graph` (already lowered; borrowed for the call only) on an engine.
+// Success: 0 and *ret is owned by the caller. Failure: negative errno, *ret untouched, err says
+// which node or tensor is at fault. -ENOTSUP: the engine lacks an operator (named).
+int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *options,
+                  struct fg_accel **ret, struct fg_error *err);
+
+// Runs once on what the inputs hold. 0 or negative errno (-EIO: the engine refused).
+int fg_accel_run(struct fg_accel *accel);
+
+unsigned fg_accel_input_count(const struct fg_accel *accel);
+unsigned fg_accel_output_count(const struct fg_accel *accel);
+
+// Borrowed until close; index below the count. Order as in the model file.
+const struct fg_accel_tensor *fg_accel_input(const struct fg_accel *accel, unsigned index);
+const struct fg_accel_tensor *fg_accel_output(const struct fg_accel *accel, unsigned index);
+
+// The placement report: which layer runs where.
+struct fg_placement {
+    const char *layer;   // the node's name (its output tensor's name in the model file)
+    const char *op;      // "CONV_2D", "PRELU", ...
+    const char *backend; // "xnnpack"; "alias" for a node that costs nothing (a reshape)
+    uint64_t macs;       // multiply-accumulates of one run
+};
+unsigned fg_accel_placement_count(const struct fg_accel *accel);
+struct fg_placement fg_accel_placement(const struct fg_accel *accel, unsigned index);
+
+// The engine chosen ("xnnpack"), and one sentence on why `auto` chose it. Static or owned text.
+const char *fg_accel_engine(const struct fg_accel *accel);
+const char *fg_accel_reason(const struct fg_accel *accel);
+
+// Accepts NULL.
+void fg_accel_close(struct fg_accel *accel);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gallery: enrolled subjects, durable and sealed, in LMDB. Only the matcher opens it, and one
+// process at a time (a lock file is taken before any socket is bound).
+//
+// In its directory: data.mdb, lock.mdb, keys (the key file) and lock. Each subject's record is
+// sealed with its own 32-byte key from a fixed slot of the key file, itself wrapped by the master
+// key. Deleting overwrites the slot and syncs, so that old database pages say nothing (flash may
+// keep old blocks).
+#ifndef FG_GALLERY_H
+#define FG_GALLERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "matcher/subject.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct fg_gallery;
+
+struct fg_gallery_options {
+    const char *directory; // made (mode 0700) when absent, its parent not
+    // 32 bytes of hex or raw in this file, mode 0600 or stricter; made when `make_key` and absent.
+    // NULL: $CREDENTIALS_DIRECTORY/facegate-master, which systemd provides.
+    const char *master_key_file;
+    bool make_key;
+    uint64_t model; // templates of this card's id are loaded; others are counted as foreign
+    uint32_t dimension;
+    uint64_t map_bytes; // most bytes of the database; 0: 1 GiB
+};
+
+// Called once a subject while opening and by fg_gallery_each; a non-zero return stops the walk and
+// is returned. The subject is borrowed for the call.
+typedef int (*fg_gallery_visit)(void *context, const struct fg_subject *subject);
+
+// Success: 0, *ret owned by the caller. Failures, each with its remedy in err: -EACCES (directory
+// not writable), -ENOSPC, -EBUSY (another matcher has it), -EPROTONOSUPPORT (made by another
+// version), -ENOKEY (no master key), -EKEYREJECTED (another master key), -EBADMSG (corrupt).
+int fg_gallery_open(const struct fg_gallery_options *options, struct fg_gallery **ret,
+                    struct fg_error *err);
+void fg_gallery_close(struct fg_gallery *gallery); // accepts NULL
+
+// True when the master key came from a plain file: worth a warning.
+bool fg_gallery_key_from_file(const struct fg_gallery *gallery);
+
+// Every subject of this gallery's model; corrupt and foreign records are skipped and counted.
+int fg_gallery_each(struct fg_gallery *gallery, fg_gallery_visit visit, void *context);
+
+// Durable when it returns 0. -EEXIST: the id is there (unless `replace`); -ENOSPC: disk or map
+// full, nothing changed; -EINVAL: another model or dimension.
+int fg_gallery_put(struct fg_gallery *gallery, const struct fg_subject *subject, bool replace,
+                   struct fg_error *err);
+// Several subjects in one durable transaction: all or none; *ret_failed is the index at fault.
+int fg_gallery_put_many(struct fg_gallery *gallery, const struct fg_subject *subjects,
+                        unsigned count, bool replace, unsigned *ret_failed, struct fg_error *err);
+// -ENOENT when there is no such subject.
+int fg_gallery_get(struct fg_gallery *gallery, const char *id, struct fg_subject *ret,
+                   struct fg_error *err);
+// Durable, and the record's key is overwritten on disk, when it returns 0. -ENOENT.
+int fg_gallery_delete(struct fg_gallery *gallery, const char *id, struct fg_error *err);
+
+struct fg_gallery_state {
+    uint64_t subjects; // of this model
+    uint64_t foreign;  // of other models
+    uint64_t corrupt;  // records that did not open
+    uint64_t bytes;    // of the database file
+    uint64_t key_slots, key_slots_free;
+};
+void fg_gallery_state(struct fg_gallery *gallery, struct fg_gallery_state *ret);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// An enrolled subject: an opaque id, what it may do, and its templates. Never a name.
+#ifndef FG_SUBJECT_H
+#define FG_SUBJECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FG_SUBJECT_ID      64 // bytes with the NUL; 1 to 63 of [A-Za-z0-9._:@-]
+#define FG_SUBJECT_LISTS   16 // lanes, tags
+#define FG_SUBJECT_WORD    32 // bytes of a lane or tag with its NUL; same characters
+#define FG_SUBJECT_SOURCES 5
+#define FG_TEMPLATE_MAX    1024
+
+// The canonical template: value i is scale * values[i], and scale makes the whole vector's length
+// 1, so that a dot product with a unit probe is the cosine.
+struct fg_template {
+    float scale;
+    int8_t values[FG_TEMPLATE_MAX];
+};
+
+struct fg_subject {
+    char id[FG_SUBJECT_ID];
+    uint64_t model;     // fg_card.id; templates of different models never compare
+    uint32_t dimension; // 1..FG_TEMPLATE_MAX
+    uint64_t enrolled_s, valid_from_s, valid_until_s; // seconds since 1970; 0: no bound
+    unsigned n_lanes, n_tags;                         // no lane: every lane
+    char lanes[FG_SUBJECT_LISTS][FG_SUBJECT_WORD];
+    char tags[FG_SUBJECT_LISTS][FG_SUBJECT_WORD];
+    char consent[FG_SUBJECT_ID];  // reference to the record of consent; may be empty
+    char guardian[FG_SUBJECT_ID]; // reference to a guardian's consent; may be empty
+    struct fg_template average;
+    unsigned n_sources;
+    struct fg_template sources[FG_SUBJECT_SOURCES];
+};
+
+int fg_subject_id_ok(const char *id);     // 1 or 0
+int fg_subject_word_ok(const char *word); // 1 or 0
+
+// Quantises a vector (any length but zero; finite) to the canonical template.
+// -EINVAL for NaN, infinity, a zero vector or a dimension out of range.
+int fg_template_from_vector(const float *vector, uint32_t dimension, struct fg_template *ret);
+
+// The average template of 1..FG_SUBJECT_SOURCES unit vectors packed one after the other; also
+// fills subject->sources, n_sources, dimension. Errors as above.
+int fg_subject_set_vectors(struct fg_subject *subject, const float *vectors, unsigned count,
+                           uint32_t dimension);
+
+#define FG_SUBJECT_BYTES 8192 // most bytes of a packed subject
+
+// To and from the bytes that are sealed (little-endian, versioned). pack returns the length.
+// unpack: -EBADMSG for anything that pack would not have written.
+int fg_subject_pack(const struct fg_subject *subject, uint8_t bytes[FG_SUBJECT_BYTES]);
+int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *ret);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

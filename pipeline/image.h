@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Still pictures: JPEG (baseline and progressive, grey or colour, turned upright by EXIF) and PNG.
+#ifndef FG_IMAGE_H
+#define FG_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/frame.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FG_IMAGE_MAX_SIDE   16384u      // pixels
+#define FG_IMAGE_MAX_PIXELS 100000000u  // refused from the header, before any allocation
+#define FG_IMAGE_MAX_BYTES  (64u << 20) // of the file
+
+struct fg_image {
+    struct fg_frame frame; // planes point into memory; JPEG gives YUV or GREY, PNG gives RGB
+    uint8_t *memory;       // owned
+    size_t capacity;       // of memory; reused by the next decode into the same image
+};
+
+// An image starts as {0}. Decodes into it, reusing its memory; frame is upright. Failure: negative
+// errno, the image is still valid for another decode or for fg_image_finish. -EINVAL: neither JPEG
+// nor PNG, or broken; -EFBIG: over a limit above; -ENOTSUP: CMYK (err says to convert to RGB).
+int fg_image_decode(struct fg_image *image, const void *bytes, size_t length, struct fg_error *err);
+// Reads the file, then the same; err names the file.
+int fg_image_load(struct fg_image *image, const char *path, struct fg_error *err);
+void fg_image_finish(struct fg_image *image);
+
+// Encoders, for pictures that a person looks at and for made footage. 8-bit RGB rows, stride
+// bytes apart. Success: 0.
+int fg_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height,
+                       uint32_t stride, struct fg_error *err);
+// JPEG, 4:2:0, quality 1..100. *ret_bytes is malloc'd, owned by the caller.
+int fg_image_encode_jpeg(const uint8_t *rgb, uint32_t width, uint32_t height, uint32_t stride,
+                         int quality, uint8_t **ret_bytes, size_t *ret_length,
+                         struct fg_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
