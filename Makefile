@@ -29,11 +29,13 @@ ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
 COMMON := bus card clock conf error json log notify wire
-ACCEL  := accel digest engine_xnnpack graph lower model project tflite
-PIPELINE := align box detect embed frame image image_exif image_jpeg image_png mailbox quality \
-            sampler source source_folder source_mjpeg source_y4m track vision
+ACCEL  := accel digest eigen engine_xnnpack flatbuffer graph infer layout lower model project \
+          tflite uses
+PIPELINE := align camera_options capture detect embed frame image image_exif image_jpeg image_png \
+            mailbox publish quality sampler shot source source_folder source_mjpeg source_y4m \
+            stream track vision
 MATCHER := calibrate control decide gallery index keys policy seal subject
-TOOLS :=
+TOOLS := args client det eval model people plot progress verify
 
 modules = $(addprefix $(BUILD)/$(1)/,$(addsuffix .o,$(2)))
 COMMON_O   := $(call modules,common,$(COMMON))

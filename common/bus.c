@@ -17,6 +17,8 @@ struct fg_socket {
     void *zmq;
     zmq_msg_t parts[FG_BUS_PARTS];
     unsigned held; // of parts
+    enum fg_socket_kind kind;
+    unsigned subscriptions; // PUB
 };
 
 int fg_bus_create(struct fg_bus **ret)
@@ -82,7 +84,8 @@ static int check_endpoint(const char *endpoint, bool bind, struct fg_error *err)
 static int socket_create(struct fg_bus *bus, enum fg_socket_kind kind, int high_water,
                          struct fg_socket **ret, struct fg_error *err)
 {
-    static const int zmq_kind[] = {ZMQ_PUB, ZMQ_SUB, ZMQ_ROUTER, ZMQ_DEALER};
+    // XPUB publishes as PUB does and also says who subscribes.
+    static const int zmq_kind[] = {ZMQ_XPUB, ZMQ_SUB, ZMQ_ROUTER, ZMQ_DEALER};
     struct fg_socket *s = calloc(1, sizeof *s);
     if (!s)
         return fg_fail(err, -ENOMEM, "out of memory");
@@ -92,9 +95,14 @@ static int socket_create(struct fg_bus *bus, enum fg_socket_kind kind, int high_
         free(s);
         return fg_fail(err, code, "zmq_socket: %s", zmq_strerror(-code));
     }
-    int zero = 0, one = 1;
+    s->kind = kind;
+    int zero = 0, one = 1, last_ms = 200;
     int64_t most = 1 << 20; // no message of ours comes near; a hostile one is cut off
-    zmq_setsockopt(s->zmq, ZMQ_LINGER, &zero, sizeof zero);
+    // what was published just before the end still goes out, if somebody takes it
+    if (kind == FG_SOCKET_PUB)
+        zmq_setsockopt(s->zmq, ZMQ_LINGER, &last_ms, sizeof last_ms);
+    else
+        zmq_setsockopt(s->zmq, ZMQ_LINGER, &zero, sizeof zero);
     zmq_setsockopt(s->zmq, ZMQ_SNDHWM, &high_water, sizeof high_water);
     zmq_setsockopt(s->zmq, ZMQ_RCVHWM, &high_water, sizeof high_water);
     zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &most, sizeof most);
@@ -162,8 +170,35 @@ int fg_socket_subscribe(struct fg_socket *socket, const void *topic, size_t leng
     return zmq_setsockopt(socket->zmq, ZMQ_SUBSCRIBE, topic, length) < 0 ? -zmq_errno() : 0;
 }
 
+// Subscriptions arrive as messages: 1 or 0, then the topic.
+static void count_subscriptions(struct fg_socket *s)
+{
+    unsigned char first[64];
+    int n;
+    while ((n = zmq_recv(s->zmq, first, sizeof first, ZMQ_DONTWAIT)) >= 0) {
+        if (n > 0 && first[0] == 1)
+            s->subscriptions++;
+        else if (n > 0 && first[0] == 0 && s->subscriptions > 0)
+            s->subscriptions--;
+    }
+}
+
+int fg_socket_wait_subscriber(struct fg_socket *socket, int timeout_ms)
+{
+    count_subscriptions(socket);
+    if (socket->subscriptions == 0) {
+        int ready = fg_bus_poll(&socket, 1, -1, timeout_ms);
+        if (ready < 0)
+            return ready;
+        count_subscriptions(socket);
+    }
+    return socket->subscriptions > 0 ? 0 : -ETIMEDOUT;
+}
+
 int fg_socket_send(struct fg_socket *socket, const struct fg_part *parts, unsigned count)
 {
+    if (socket->kind == FG_SOCKET_PUB)
+        count_subscriptions(socket);
     for (unsigned i = 0; i < count; i++) {
         int flags = ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0);
         while (zmq_send(socket->zmq, parts[i].data, parts[i].length, flags) < 0) {

@@ -42,10 +42,15 @@ int fg_socket_bind(struct fg_bus *bus, enum fg_socket_kind kind, const char *end
                    int high_water, struct fg_socket **ret, struct fg_error *err);
 int fg_socket_connect(struct fg_bus *bus, enum fg_socket_kind kind, const char *endpoint,
                       int high_water, struct fg_socket **ret, struct fg_error *err);
-void fg_socket_close(struct fg_socket *socket); // drops what was not sent; accepts NULL
+// Drops what was not sent (PUB: after 200 ms of trying). Accepts NULL.
+void fg_socket_close(struct fg_socket *socket);
 
 // SUB: adds a topic; length 0: everything.
 int fg_socket_subscribe(struct fg_socket *socket, const void *topic, size_t length);
+
+// PUB: waits until somebody subscribes, at most timeout_ms. 0, or -ETIMEDOUT. What is published
+// before is lost, as on any PUB socket.
+int fg_socket_wait_subscriber(struct fg_socket *socket, int timeout_ms);
 
 // Sends all parts or none, copying them, never waiting. -EAGAIN: the peer is slow or away (on PUB
 // a slow peer's message is dropped and 0 returned).

@@ -21,6 +21,10 @@ extern "C" {
 
 struct fg_gallery;
 
+// Called once a subject while opening and by fg_gallery_each; a non-zero return stops the walk and
+// is returned. The subject is borrowed for the call. It must not call the gallery.
+typedef int (*fg_gallery_visit)(void *context, const struct fg_subject *subject);
+
 struct fg_gallery_options {
     const char *directory; // made (mode 0700) when absent, its parent not
     // 32 bytes of hex or raw in this file, mode 0600 or stricter; made when `make_key` and absent.
@@ -30,15 +34,17 @@ struct fg_gallery_options {
     uint64_t model; // templates of this card's id are loaded; others are counted as foreign
     uint32_t dimension;
     uint64_t map_bytes; // most bytes of the database; 0: 1 GiB
+    // NULL: none. Opening reads every record anyway: a visit here saves fg_gallery_each after it.
+    fg_gallery_visit visit;
+    void *context;
 };
-
-// Called once a subject while opening and by fg_gallery_each; a non-zero return stops the walk and
-// is returned. The subject is borrowed for the call.
-typedef int (*fg_gallery_visit)(void *context, const struct fg_subject *subject);
 
 // Success: 0, *ret owned by the caller. Failures, each with its remedy in err: -EACCES (directory
 // not writable), -ENOSPC, -EBUSY (another matcher has it), -EPROTONOSUPPORT (made by another
-// version), -ENOKEY (no master key), -EKEYREJECTED (another master key), -EBADMSG (corrupt).
+// version), -ENOKEY (no master key), -EPERM (its file is readable by group or others),
+// -EKEYREJECTED (another master key), -EBADMSG (corrupt, or files that do not belong together),
+// -EINVAL. A single damaged record is no failure: it is counted. A gallery belongs to the thread
+// that opens it, for all calls.
 int fg_gallery_open(const struct fg_gallery_options *options, struct fg_gallery **ret,
                     struct fg_error *err);
 void fg_gallery_close(struct fg_gallery *gallery); // accepts NULL
@@ -53,21 +59,25 @@ int fg_gallery_each(struct fg_gallery *gallery, fg_gallery_visit visit, void *co
 // full, nothing changed; -EINVAL: another model or dimension.
 int fg_gallery_put(struct fg_gallery *gallery, const struct fg_subject *subject, bool replace,
                    struct fg_error *err);
-// Several subjects in one durable transaction: all or none; *ret_failed is the index at fault.
+// Several subjects in one durable transaction: all or none; on failure *ret_failed (may be NULL) is
+// the index at fault, or count when no single subject is.
 int fg_gallery_put_many(struct fg_gallery *gallery, const struct fg_subject *subjects,
                         unsigned count, bool replace, unsigned *ret_failed, struct fg_error *err);
-// -ENOENT when there is no such subject.
+// -ENOENT when there is no such subject; -EBADMSG: its record is damaged.
 int fg_gallery_get(struct fg_gallery *gallery, const char *id, struct fg_subject *ret,
                    struct fg_error *err);
-// Durable, and the record's key is overwritten on disk, when it returns 0. -ENOENT.
+// Durable, and the record's key is overwritten on disk, when it returns 0. -ENOENT. -EKEYEXPIRED:
+// the record is gone for good, but overwriting its key failed; that is tried again at the next
+// opening. Works on a full map and a full disk too.
 int fg_gallery_delete(struct fg_gallery *gallery, const char *id, struct fg_error *err);
 
 struct fg_gallery_state {
     uint64_t subjects; // of this model
     uint64_t foreign;  // of other models
     uint64_t corrupt;  // records that did not open
-    uint64_t bytes;    // of the database file
+    uint64_t bytes;    // of the database in use; its file is at least 1 MiB longer
     uint64_t key_slots, key_slots_free;
+    uint64_t keys_erased; // at opening: left by a crash, referred to by no record
 };
 void fg_gallery_state(struct fg_gallery *gallery, struct fg_gallery_state *ret);
 

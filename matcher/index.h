@@ -27,10 +27,12 @@ int fg_index_create(uint32_t dimension, struct fg_index **ret);
 void fg_index_destroy(struct fg_index *index); // wipes; accepts NULL
 
 // Inserts a template; *ret_slot is its slot (freed slots are used again). -ENOMEM leaves the index
-// as it was.
+// as it was; -EINVAL: the scale is not finite and positive.
 int fg_index_insert(struct fg_index *index, const struct fg_template *tmpl, uint32_t *ret_slot);
-void fg_index_replace(struct fg_index *index, uint32_t slot, const struct fg_template *tmpl);
-void fg_index_remove(struct fg_index *index, uint32_t slot); // overwrites the vector
+// 0, or -ENOENT: the slot is free; -EINVAL as insert.
+int fg_index_replace(struct fg_index *index, uint32_t slot, const struct fg_template *tmpl);
+// Overwrites the vector; a slot that is free already is left alone.
+void fg_index_remove(struct fg_index *index, uint32_t slot);
 
 // Admits a slot to a search, or not; NULL admits all.
 typedef bool (*fg_index_filter)(void *context, uint32_t slot);
@@ -38,7 +40,8 @@ typedef bool (*fg_index_filter)(void *context, uint32_t slot);
 // The best at most `k` templates with cosine >= threshold that `filter` admits, best first (ties:
 // lower slot first). `probe` is a unit vector of the index's dimension. Returns how many, or
 // -EINVAL for a probe that is not finite or whose length is not 1 within 1e-2.
-// *ret_compared (may be NULL) is how many templates the filter admitted.
+// *ret_compared (may be NULL) is how many templates the filter admitted: counting them calls the
+// filter for every template, otherwise only for those above the threshold.
 int fg_index_search(const struct fg_index *index, const float *probe, float threshold,
                     fg_index_filter filter, void *context, struct fg_candidate *ret, unsigned k,
                     uint64_t *ret_compared);

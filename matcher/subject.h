@@ -55,7 +55,9 @@ int fg_subject_set_vectors(struct fg_subject *subject, const float *vectors, uns
 #define FG_SUBJECT_BYTES 8192 // most bytes of a packed subject
 
 // To and from the bytes that are sealed (little-endian, versioned). pack returns the length.
-// unpack: -EBADMSG for anything that pack would not have written.
+// pack: -EINVAL for a bad id, word, reference, count, window (from after until) or a template whose
+// scale does not make its length 1. unpack: -EBADMSG for anything that pack would not have written;
+// *ret is undefined then.
 int fg_subject_pack(const struct fg_subject *subject, uint8_t bytes[FG_SUBJECT_BYTES]);
 int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *ret);
 

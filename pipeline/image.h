@@ -3,6 +3,7 @@
 #ifndef FG_IMAGE_H
 #define FG_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,14 +18,17 @@ extern "C" {
 #define FG_IMAGE_MAX_BYTES  (64u << 20) // of the file
 
 struct fg_image {
-    struct fg_frame frame; // planes point into memory; JPEG gives YUV or GREY, PNG gives RGB
+    struct fg_frame frame; // planes point into memory; JPEG gives YUV or GREY (RGB when it was
+                           // stored as RGB), PNG gives RGB, transparency on white
     uint8_t *memory;       // owned
     size_t capacity;       // of memory; reused by the next decode into the same image
+    bool turned;           // EXIF asked for it: the planes were written a second time
 };
 
 // An image starts as {0}. Decodes into it, reusing its memory; frame is upright. Failure: negative
 // errno, the image is still valid for another decode or for fg_image_finish. -EINVAL: neither JPEG
-// nor PNG, or broken; -EFBIG: over a limit above; -ENOTSUP: CMYK (err says to convert to RGB).
+// nor PNG, or broken (a cut-off JPEG too); -EFBIG: over a limit above, or a side of 0; -ENOTSUP:
+// CMYK (err says to convert to RGB).
 int fg_image_decode(struct fg_image *image, const void *bytes, size_t length, struct fg_error *err);
 // Reads the file, then the same; err names the file.
 int fg_image_load(struct fg_image *image, const char *path, struct fg_error *err);

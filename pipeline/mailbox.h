@@ -19,7 +19,7 @@ int fg_mailbox_create(struct fg_mailbox **ret);
 void fg_mailbox_destroy(struct fg_mailbox *box);
 
 // Capture thread. Takes the caller's reference; a frame already inside is released and counted as
-// displaced.
+// displaced, and so is one that comes after fg_mailbox_close.
 void fg_mailbox_put(struct fg_mailbox *box, struct fg_frame *frame);
 
 // Capture thread: waits until the box is empty (for sources that must not lose frames), at most

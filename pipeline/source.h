@@ -16,9 +16,9 @@ extern "C" {
 struct fg_source;
 
 struct fg_source_options {
-    double rate;         // frames a second; 0: as fast as they are taken, none left out
-    bool loop;           // start again at the end
-    uint64_t max_frames; // stop after this many; 0: no limit
+    double rate; // frames a second, 0.001 to 1e6; 0: as fast as they are taken, none left out
+    bool loop;   // start again at the end; the sequence goes on
+    uint64_t max_frames; // stop after this many handed out; 0: no limit
 };
 
 struct fg_source_info {
@@ -36,14 +36,19 @@ void fg_source_info(const struct fg_source *source, struct fg_source_info *ret);
 
 // Waits for the next frame (its time by `rate`, and a free slot). Success: 0 and one reference
 // passes to the caller (fg_frame_release). 1: the end, no frame. -ECANCELED after
-// fg_source_stop. -EBADMSG: one broken picture, counted; the next call goes on.
+// fg_source_stop. -EBADMSG: one broken picture, counted; the next call goes on. -EIO: the file
+// has shrunk under us, it cannot go on. -ENOMEM.
+// With a rate, picture i is due at t0 + i/rate (t0: the first call) and t_capture_ns is that time,
+// before any decoding; whoever comes more than a frame late gets the picture that is due now, and
+// the sequence (which counts due times) jumps. Without one, t_capture_ns is the time of the call.
 int fg_source_next(struct fg_source *source, struct fg_frame **ret, struct fg_error *err);
 
 // Wakes a waiting fg_source_next. Any thread, async-signal-safe.
 void fg_source_stop(struct fg_source *source);
 
-uint64_t fg_source_broken(const struct fg_source *source);       // pictures that did not decode
-uint64_t fg_source_bytes_copied(const struct fg_source *source); // frame bytes copied: 0
+uint64_t fg_source_broken(const struct fg_source *source); // pictures that did not decode
+// Frame bytes written a second time: 0, except for stills that EXIF asks to turn upright.
+uint64_t fg_source_bytes_copied(const struct fg_source *source);
 
 // All frames must be released. Accepts NULL.
 void fg_source_close(struct fg_source *source);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "accel/accel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel/engine.h"
+
+static const struct fg_engine *const engines[] = {&fg_engine_xnnpack};
+
+struct fg_accel {
+    const struct fg_engine *engine;
+    void *model; // the engine's
+    struct fg_accel_tensor *inputs, *outputs;
+    unsigned n_inputs, n_outputs;
+    struct fg_placement *placement;
+    unsigned n_placement;
+};
+
+static const struct fg_engine *pick(const char *name, struct fg_error *err)
+{
+    if (!name || !strcmp(name, "auto"))
+        return engines[0];
+    for (size_t k = 0; k < sizeof engines / sizeof engines[0]; k++)
+        if (!strcmp(name, engines[k]->name))
+            return engines[k];
+    fg_fail(err, -EINVAL, "engine %.60s is not known (auto, xnnpack)", name);
+    return NULL;
+}
+
+static int make_tensor(const struct fg_tensor *from, struct fg_accel_tensor *to)
+{
+    size_t room = (from->bytes + FG_ENGINE_SLACK + 63) & ~(size_t)63;
+    to->name = strdup(from->name);
+    to->data = aligned_alloc(64, room);
+    if (!to->name || !to->data)
+        return -ENOMEM;
+    memset(to->data, 0, room);
+    to->type = from->type;
+    to->n_dims = from->n_dims;
+    memcpy(to->dims, from->dims, sizeof to->dims);
+    to->scale = from->n_scales ? from->scales[0] : 0;
+    to->zero_point = from->n_scales ? from->zero_points[0] : 0;
+    to->bytes = from->bytes;
+    return 0;
+}
+
+static int make_tensors(struct fg_accel *accel, const struct fg_graph *graph)
+{
+    int r = 0;
+    accel->inputs = calloc(graph->n_inputs, sizeof *accel->inputs);
+    accel->outputs = calloc(graph->n_outputs, sizeof *accel->outputs);
+    if (!accel->inputs || !accel->outputs)
+        return -ENOMEM;
+    accel->n_inputs = graph->n_inputs;
+    accel->n_outputs = graph->n_outputs;
+    for (unsigned k = 0; r == 0 && k < graph->n_inputs; k++)
+        r = make_tensor(&graph->tensors[graph->inputs[k]], &accel->inputs[k]);
+    for (unsigned k = 0; r == 0 && k < graph->n_outputs; k++)
+        r = make_tensor(&graph->tensors[graph->outputs[k]], &accel->outputs[k]);
+    return r;
+}
+
+static int make_placement(struct fg_accel *accel, const struct fg_graph *graph,
+                          const char *const *backends)
+{
+    accel->placement = calloc(graph->n_nodes + 1u, sizeof *accel->placement);
+    if (!accel->placement)
+        return -ENOMEM;
+    accel->n_placement = graph->n_nodes;
+    for (unsigned i = 0; i < graph->n_nodes; i++) {
+        struct fg_placement *p = &accel->placement[i];
+        p->layer = strdup(graph->tensors[graph->nodes[i].output].name);
+        if (!p->layer)
+            return -ENOMEM;
+        p->op = fg_op_name(graph->nodes[i].op);
+        p->backend = backends[i];
+        p->macs = fg_graph_node_macs(graph, i);
+    }
+    return 0;
+}
+
+static int open_engine(struct fg_accel *accel, const struct fg_graph *graph, unsigned threads,
+                       struct fg_error *err)
+{
+    void *inputs[FG_GRAPH_MAX_ENDS], *outputs[FG_GRAPH_MAX_ENDS];
+    const char **backends = calloc(graph->n_nodes + 1u, sizeof *backends);
+    if (!backends || make_tensors(accel, graph) < 0) {
+        free(backends);
+        return fg_fail(err, -ENOMEM, "no memory for the model's tensors");
+    }
+    for (unsigned k = 0; k < accel->n_inputs; k++)
+        inputs[k] = accel->inputs[k].data;
+    for (unsigned k = 0; k < accel->n_outputs; k++)
+        outputs[k] = accel->outputs[k].data;
+    const struct fg_engine_binding binding = {inputs, outputs, backends};
+    int r = accel->engine->open(graph, threads, &binding, &accel->model, err);
+    if (r == 0 && make_placement(accel, graph, backends) < 0)
+        r = fg_fail(err, -ENOMEM, "no memory for the placement report");
+    free(backends);
+    return r;
+}
+
+int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *options,
+                  struct fg_accel **ret, struct fg_error *err)
+{
+    const struct fg_engine *engine = pick(options ? options->engine : NULL, err);
+    if (!engine)
+        return -EINVAL;
+    int r = fg_graph_check(graph, err);
+    if (r < 0)
+        return r;
+    struct fg_accel *accel = calloc(1, sizeof *accel);
+    if (!accel)
+        return fg_fail(err, -ENOMEM, "no memory for the model");
+    accel->engine = engine;
+    r = open_engine(accel, graph, options ? options->threads : 0, err);
+    if (r < 0) {
+        fg_accel_close(accel);
+        return r;
+    }
+    *ret = accel;
+    return 0;
+}
+
+int fg_accel_run(struct fg_accel *accel)
+{
+    return accel->engine->run(accel->model);
+}
+
+unsigned fg_accel_input_count(const struct fg_accel *accel)
+{
+    return accel->n_inputs;
+}
+
+unsigned fg_accel_output_count(const struct fg_accel *accel)
+{
+    return accel->n_outputs;
+}
+
+const struct fg_accel_tensor *fg_accel_input(const struct fg_accel *accel, unsigned index)
+{
+    return &accel->inputs[index];
+}
+
+const struct fg_accel_tensor *fg_accel_output(const struct fg_accel *accel, unsigned index)
+{
+    return &accel->outputs[index];
+}
+
+unsigned fg_accel_placement_count(const struct fg_accel *accel)
+{
+    return accel->n_placement;
+}
+
+struct fg_placement fg_accel_placement(const struct fg_accel *accel, unsigned index)
+{
+    return accel->placement[index];
+}
+
+const char *fg_accel_engine(const struct fg_accel *accel)
+{
+    return accel->engine->name;
+}
+
+const char *fg_accel_reason(const struct fg_accel *accel)
+{
+    return accel->engine->reason;
+}
+
+static void free_tensors(struct fg_accel_tensor *tensors, unsigned count)
+{
+    for (unsigned k = 0; tensors && k < count; k++) {
+        free((char *)tensors[k].name);
+        free(tensors[k].data);
+    }
+    free(tensors);
+}
+
+void fg_accel_close(struct fg_accel *accel)
+{
+    if (!accel)
+        return;
+    if (accel->model)
+        accel->engine->close(accel->model);
+    free_tensors(accel->inputs, accel->n_inputs);
+    free_tensors(accel->outputs, accel->n_outputs);
+    for (unsigned i = 0; accel->placement && i < accel->n_placement; i++)
+        free((char *)accel->placement[i].layer);
+    free(accel->placement);
+    free(accel);
+}

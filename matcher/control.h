@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Administration requests, as facegate-control(7) specifies them: one JSON header and packed
+// vectors in, one JSON header out. No socket here; the decider thread owns everything it touches.
+#ifndef FG_CONTROL_H
+#define FG_CONTROL_H
+
+#include <stdint.h>
+
+#include "common/bus.h"
+#include "common/card.h"
+#include "common/json.h"
+#include "matcher/decide.h"
+#include "matcher/drain.h"
+#include "matcher/gallery.h"
+#include "matcher/latency.h"
+#include "matcher/policy.h"
+#include "matcher/roster.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FG_CONTROL_SUBJECTS 32  // most of one enrol_many
+#define FG_CONTROL_PAGE     200 // most of one list
+
+struct fg_control { // all borrowed
+    const char *version;
+    struct fg_gallery *gallery;
+    struct fg_roster *roster;
+    const struct fg_decide *decide;
+    const struct fg_policy *policy;
+    const struct fg_card *card;
+    const struct fg_latency *latency;
+    struct fg_drain *drain; // NULL: no cameras in the status
+    uint64_t started_ns;    // CLOCK_MONOTONIC
+};
+
+// Answers one request: parts[0] is the header, the others vectors. Never fails: what can't be done
+// is an answer that says so. Success and refusal: a tree owned by the caller.
+struct fg_json *fg_control_answer(const struct fg_control *control, const struct fg_part *parts,
+                                  unsigned count, uint64_t now_ns, uint64_t realtime_s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

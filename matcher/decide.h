@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// From probes to decisions. Pure logic: no socket, no clock (the time is an argument), no thread.
+//
+// Tracks. A track is one person in front of one camera, named by (lane, source, session, track).
+// Its good probes (quality at or above min_quality) are fused: the sum of the unit vectors, each
+// weighted by its unified quality, scaled to length 1. After each good probe the fusion is searched
+// among those who may pass here and now, at the score that the policy's error rate asks for.
+//   - A match admits: once a track, then the track is decided.
+//   - No match after good_probes good probes, or decide_ms after the first of them, denies: once a
+//     track. A decided track is not looked at again; otherwise a stranger who stays would have
+//     more chances than the error rate promises. A track has at most good_probes searches a fusion.
+//   - Until then a retry says what is missing, once for each change of reason.
+//   - A track that ends (NOTICE track_lost, or silent for 10 s) undecided is denied if it had a
+//     good probe: a gate or an operator hears of everybody who could be judged. One without a good
+//     probe ends in silence and is counted (`unjudged`).
+//   - A probe whose cosine with the fusion is under the card's same_track is another person under
+//     the same number. What was fused is dropped, decided or not, and the newcomer starts with a
+//     fusion of their own; vectors of two people are never summed. The fourth such change denies
+//     (mixed_track) and the track is not looked at again: alternating faces buys no more chances.
+//
+// Presence. A subject admitted in a lane is not admitted again there until absent for absent_ms:
+// no live track of theirs, and none ended within it. A second admission meanwhile is suppressed
+// and counted; two cameras on one lane open the gate once.
+//
+// Attempts. A denial in a lane is one attempt; the last that the policy allows, and any after it,
+// says fallback. An admission, or a lane without any live track for absent_ms, starts anew.
+//
+// A gallery too large for the policy's fpir can't identify: each track gets one fallback,
+// gallery_too_large.
+#ifndef FG_DECIDE_H
+#define FG_DECIDE_H
+
+#include <stdint.h>
+
+#include "common/card.h"
+#include "common/error.h"
+#include "common/wire.h"
+#include "matcher/calibrate.h"
+#include "matcher/decision.h"
+#include "matcher/policy.h"
+#include "matcher/roster.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FG_DECIDE_TRACKS  256   // at once; the one silent longest is dropped and counted
+#define FG_DECIDE_IDLE_MS 10000 // a track silent for so long has ended
+#define FG_DECIDE_FUSIONS 4     // people that one track number may stand for
+
+struct fg_decide;
+
+// The decision is borrowed for the call.
+typedef void (*fg_decide_emit)(void *context, const struct fg_decision *decision);
+
+struct fg_decide_counters {
+    uint64_t probes, notices, ignored; // ignored: tokens and gate messages, not used yet
+    uint64_t wrong_model, low_quality, after_decision;
+    uint64_t outcomes[FG_OUTCOMES];
+    uint64_t duplicates; // admissions suppressed by presence
+    uint64_t swaps;      // fusions closed because the face changed
+    uint64_t unjudged;   // tracks that ended without a good probe
+    uint64_t dropped;    // tracks dropped from a full table
+};
+
+// Policy and card are copied; the roster is borrowed, and searched at each probe.
+// Success: 0, *ret owned by the caller. -ENOMEM.
+int fg_decide_create(const struct fg_policy *policy, const struct fg_card *card,
+                     struct fg_roster *roster, fg_decide_emit emit, void *context,
+                     struct fg_decide **ret);
+void fg_decide_destroy(struct fg_decide *decide); // wipes; accepts NULL
+
+// One message that fg_wire_decode accepted, at CLOCK_MONOTONIC now_ns and CLOCK_REALTIME
+// realtime_s. `now_ns` never falls from call to call.
+void fg_decide_message(struct fg_decide *decide, const struct fg_wire_message *message,
+                       uint64_t now_ns, uint64_t realtime_s);
+
+// What only time brings: denials due, tracks gone silent.
+void fg_decide_tick(struct fg_decide *decide, uint64_t now_ns, uint64_t realtime_s);
+// When the next tick is worth it; UINT64_MAX when nothing is waiting.
+uint64_t fg_decide_due_ns(const struct fg_decide *decide);
+
+const struct fg_decide_counters *fg_decide_counters(const struct fg_decide *decide); // borrowed
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "matcher/subject.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define PACK_VERSION 1
+
+// ---- words --------------------------------------------------------------------------------------
+
+static bool word_ok(const char *word, size_t size)
+{
+    size_t length = strnlen(word, size);
+    if (length == 0 || length == size)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        char c = word[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool digit = c >= '0' && c <= '9';
+        if (!letter && !digit && !strchr("._:@-", c))
+            return false;
+    }
+    return true;
+}
+
+int fg_subject_id_ok(const char *id)
+{
+    return word_ok(id, FG_SUBJECT_ID);
+}
+
+int fg_subject_word_ok(const char *word)
+{
+    return word_ok(word, FG_SUBJECT_WORD);
+}
+
+// ---- templates ----------------------------------------------------------------------------------
+
+// The one scale that belongs to these values: from an exact integer sum, so that every machine
+// derives the same float. 0 when all values are zero.
+static float scale_of(const int8_t *values, uint32_t dimension)
+{
+    uint32_t sum = 0; // at most 1024 * 128 * 128
+    for (uint32_t i = 0; i < dimension; i++)
+        sum += (uint32_t)(values[i] * values[i]);
+    return sum ? (float)(1.0 / sqrt((double)sum)) : 0.0f;
+}
+
+// Largest magnitude, or -1 when a value is not finite.
+static double magnitude_of(const double *vector, uint32_t dimension)
+{
+    double most = 0;
+    for (uint32_t i = 0; i < dimension; i++) {
+        if (!isfinite(vector[i]))
+            return -1;
+        most = fmax(most, fabs(vector[i]));
+    }
+    return most;
+}
+
+static int quantise(const double *vector, uint32_t dimension, struct fg_template *ret)
+{
+    double most = magnitude_of(vector, dimension);
+    if (most <= 0)
+        return -EINVAL;
+    memset(ret, 0, sizeof *ret);
+    for (uint32_t i = 0; i < dimension; i++)
+        ret->values[i] = (int8_t)lround(vector[i] / most * 127.0);
+    ret->scale = scale_of(ret->values, dimension);
+    return 0;
+}
+
+int fg_template_from_vector(const float *vector, uint32_t dimension, struct fg_template *ret)
+{
+    double wide[FG_TEMPLATE_MAX];
+    if (dimension == 0 || dimension > FG_TEMPLATE_MAX)
+        return -EINVAL;
+    for (uint32_t i = 0; i < dimension; i++)
+        wide[i] = (double)vector[i];
+    int r = quantise(wide, dimension, ret);
+    explicit_bzero(wide, sizeof wide);
+    return r;
+}
+
+static int add_unit(double *sum, const float *vector, uint32_t dimension)
+{
+    double squares = 0;
+    for (uint32_t i = 0; i < dimension; i++)
+        squares += (double)vector[i] * (double)vector[i];
+    if (!isfinite(squares) || squares <= 0)
+        return -EINVAL;
+    double length = sqrt(squares);
+    for (uint32_t i = 0; i < dimension; i++)
+        sum[i] += (double)vector[i] / length;
+    return 0;
+}
+
+// A mean this short has no direction of its own: the vectors cancel out.
+#define LEAST_MEAN 1e-3
+
+static int average_of(const float *vectors, unsigned count, uint32_t dimension,
+                      struct fg_template *ret)
+{
+    double sum[FG_TEMPLATE_MAX] = {0}, squares = 0;
+    int r = 0;
+    for (unsigned i = 0; i < count && r == 0; i++)
+        r = add_unit(sum, vectors + (size_t)i * dimension, dimension);
+    for (uint32_t i = 0; i < dimension; i++)
+        squares += sum[i] * sum[i];
+    if (r == 0 && sqrt(squares) < LEAST_MEAN * count)
+        r = -EINVAL;
+    if (r == 0)
+        r = quantise(sum, dimension, ret);
+    explicit_bzero(sum, sizeof sum);
+    return r;
+}
+
+int fg_subject_set_vectors(struct fg_subject *subject, const float *vectors, unsigned count,
+                           uint32_t dimension)
+{
+    struct fg_template average, sources[FG_SUBJECT_SOURCES] = {0};
+    if (count == 0 || count > FG_SUBJECT_SOURCES || dimension == 0 || dimension > FG_TEMPLATE_MAX)
+        return -EINVAL;
+    int r = average_of(vectors, count, dimension, &average);
+    for (unsigned i = 0; i < count && r == 0; i++)
+        r = fg_template_from_vector(vectors + (size_t)i * dimension, dimension, &sources[i]);
+    if (r == 0) {
+        subject->dimension = dimension;
+        subject->n_sources = count;
+        subject->average = average;
+        memcpy(subject->sources, sources, sizeof sources);
+    }
+    explicit_bzero(&average, sizeof average);
+    explicit_bzero(sources, sizeof sources);
+    return r;
+}
+
+// ---- checks, shared by both directions ----------------------------------------------------------
+
+static bool template_ok(const struct fg_template *tmpl, uint32_t dimension)
+{
+    float scale = scale_of(tmpl->values, dimension);
+    return scale > 0 && fabsf(tmpl->scale - scale) <= 1e-5f * scale;
+}
+
+static bool words_ok(const char words[][FG_SUBJECT_WORD], unsigned count)
+{
+    if (count > FG_SUBJECT_LISTS)
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        if (!fg_subject_word_ok(words[i]))
+            return false;
+    return true;
+}
+
+static bool reference_ok(const char *reference)
+{
+    return reference[0] == '\0' || fg_subject_id_ok(reference);
+}
+
+static bool window_ok(const struct fg_subject *s)
+{
+    return s->valid_from_s == 0 || s->valid_until_s == 0 || s->valid_from_s <= s->valid_until_s;
+}
+
+static bool subject_ok(const struct fg_subject *s)
+{
+    if (!fg_subject_id_ok(s->id) || !reference_ok(s->consent) || !reference_ok(s->guardian))
+        return false;
+    if (s->dimension == 0 || s->dimension > FG_TEMPLATE_MAX || s->n_sources > FG_SUBJECT_SOURCES)
+        return false;
+    if (!window_ok(s) || !words_ok(s->lanes, s->n_lanes) || !words_ok(s->tags, s->n_tags))
+        return false;
+    for (unsigned i = 0; i < s->n_sources; i++)
+        if (!template_ok(&s->sources[i], s->dimension))
+            return false;
+    return template_ok(&s->average, s->dimension);
+}
+
+// ---- packing ------------------------------------------------------------------------------------
+// version u8, model u64, dimension u16, enrolled, valid_from, valid_until u64, id, consent,
+// guardian, lanes, tags, average, sources. A word is a length u8 and its bytes, a list a count u8
+// and its words, a template its values alone: the scale follows from them.
+
+struct writer {
+    uint8_t *at;
+};
+
+static void write_number(struct writer *w, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        *w->at++ = (uint8_t)(value >> (8 * i));
+}
+
+static void write_bytes(struct writer *w, const void *bytes, size_t length)
+{
+    memcpy(w->at, bytes, length);
+    w->at += length;
+}
+
+static void write_word(struct writer *w, const char *word)
+{
+    size_t length = strlen(word);
+    write_number(w, length, 1);
+    write_bytes(w, word, length);
+}
+
+static void write_words(struct writer *w, const char words[][FG_SUBJECT_WORD], unsigned count)
+{
+    write_number(w, count, 1);
+    for (unsigned i = 0; i < count; i++)
+        write_word(w, words[i]);
+}
+
+_Static_assert(64 + 3 * FG_SUBJECT_ID + 2 * (1 + FG_SUBJECT_LISTS * FG_SUBJECT_WORD) + 1 +
+                       (1 + FG_SUBJECT_SOURCES) * FG_TEMPLATE_MAX <=
+                   FG_SUBJECT_BYTES,
+               "the longest subject fits");
+
+int fg_subject_pack(const struct fg_subject *s, uint8_t bytes[FG_SUBJECT_BYTES])
+{
+    struct writer w = {bytes};
+    if (!subject_ok(s))
+        return -EINVAL;
+    write_number(&w, PACK_VERSION, 1);
+    write_number(&w, s->model, 8);
+    write_number(&w, s->dimension, 2);
+    write_number(&w, s->enrolled_s, 8);
+    write_number(&w, s->valid_from_s, 8);
+    write_number(&w, s->valid_until_s, 8);
+    write_word(&w, s->id);
+    write_word(&w, s->consent);
+    write_word(&w, s->guardian);
+    write_words(&w, s->lanes, s->n_lanes);
+    write_words(&w, s->tags, s->n_tags);
+    write_bytes(&w, s->average.values, s->dimension);
+    write_number(&w, s->n_sources, 1);
+    for (unsigned i = 0; i < s->n_sources; i++)
+        write_bytes(&w, s->sources[i].values, s->dimension);
+    return (int)(w.at - bytes);
+}
+
+// ---- unpacking ----------------------------------------------------------------------------------
+
+struct reader {
+    const uint8_t *at, *end;
+    bool bad; // sticky: after it every read gives zeros
+};
+
+static bool has(struct reader *r, size_t length)
+{
+    if (r->bad || (size_t)(r->end - r->at) < length)
+        r->bad = true;
+    return !r->bad;
+}
+
+static uint64_t read_number(struct reader *r, unsigned bytes)
+{
+    uint64_t value = 0;
+    if (!has(r, bytes))
+        return 0;
+    for (unsigned i = 0; i < bytes; i++)
+        value |= (uint64_t)r->at[i] << (8 * i);
+    r->at += bytes;
+    return value;
+}
+
+static void read_bytes(struct reader *r, void *ret, size_t length)
+{
+    if (!has(r, length))
+        return;
+    memcpy(ret, r->at, length);
+    r->at += length;
+}
+
+static void read_word(struct reader *r, char *ret, size_t size)
+{
+    size_t length = (size_t)read_number(r, 1);
+    if (length >= size || (has(r, length) && memchr(r->at, 0, length)))
+        r->bad = true;
+    else
+        read_bytes(r, ret, length);
+}
+
+static unsigned read_words(struct reader *r, char ret[][FG_SUBJECT_WORD])
+{
+    unsigned count = (unsigned)read_number(r, 1);
+    if (count > FG_SUBJECT_LISTS)
+        r->bad = true;
+    for (unsigned i = 0; i < count && !r->bad; i++)
+        read_word(r, ret[i], FG_SUBJECT_WORD);
+    return count;
+}
+
+static void read_template(struct reader *r, uint32_t dimension, struct fg_template *ret)
+{
+    if (dimension > FG_TEMPLATE_MAX) {
+        r->bad = true;
+        return;
+    }
+    read_bytes(r, ret->values, dimension);
+    ret->scale = scale_of(ret->values, dimension);
+}
+
+int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *ret)
+{
+    struct reader r = {bytes, bytes + length, false};
+    memset(ret, 0, sizeof *ret);
+    if (read_number(&r, 1) != PACK_VERSION)
+        return -EBADMSG;
+    ret->model = read_number(&r, 8);
+    ret->dimension = (uint32_t)read_number(&r, 2);
+    ret->enrolled_s = read_number(&r, 8);
+    ret->valid_from_s = read_number(&r, 8);
+    ret->valid_until_s = read_number(&r, 8);
+    read_word(&r, ret->id, sizeof ret->id);
+    read_word(&r, ret->consent, sizeof ret->consent);
+    read_word(&r, ret->guardian, sizeof ret->guardian);
+    ret->n_lanes = read_words(&r, ret->lanes);
+    ret->n_tags = read_words(&r, ret->tags);
+    read_template(&r, ret->dimension, &ret->average);
+    ret->n_sources = (unsigned)read_number(&r, 1);
+    for (unsigned i = 0; i < ret->n_sources && i < FG_SUBJECT_SOURCES; i++)
+        read_template(&r, ret->dimension, &ret->sources[i]);
+    return r.bad || r.at != r.end || !subject_ok(ret) ? -EBADMSG : 0;
+}

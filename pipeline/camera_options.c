@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/camera_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/conf.h"
+
+#define AT(field) .offset = offsetof(struct fg_camera_options, field)
+#define TEXT(field)                                                                                \
+    .type = FG_CONF_STRING, AT(field), .size = sizeof((struct fg_camera_options *)0)->field
+
+// Every key is also an option of the same name.
+static const struct fg_conf_key keys[] = {
+    {"camera", "source", TEXT(source)},
+    {"camera", "lane", TEXT(lane)},
+    {"camera", "id", TEXT(id)},
+    {"camera", "probe", TEXT(probe)},
+    {"camera", "models", TEXT(models)},
+    {"camera", "detector", TEXT(detector)},
+    {"camera", "aligner", TEXT(aligner)},
+    {"camera", "embedder", TEXT(embedder)},
+    {"camera", "engine", TEXT(engine)},
+    {"camera", "rate", FG_CONF_DOUBLE, AT(rate), .low = 0, .high = 1000},
+    {"camera", "smallest", FG_CONF_FLOAT, AT(smallest), .low = 16, .high = 2000},
+    {"camera", "eye-distance", FG_CONF_FLOAT, AT(eye_distance), .low = 6, .high = 1000},
+    {"camera", "squares", FG_CONF_U32, AT(squares), .low = 0, .high = 64},
+    {"camera", "shot-ms", FG_CONF_U32, AT(shot_ms), .low = 20, .high = 10000},
+    {"camera", "wait-ms", FG_CONF_U32, AT(wait_ms), .low = 0, .high = 600000},
+    {"camera", "frames", FG_CONF_U32, AT(frames), .low = 0, .high = 4e9},
+    {"camera", "loop", FG_CONF_BOOL, AT(loop)},
+    {"camera", "trace", TEXT(trace)},
+};
+#define N_KEYS (sizeof keys / sizeof *keys)
+
+static const char help[] =
+    "facegate-camera: frames in, vectors out\n"
+    "\n"
+    "  facegate-camera --source file:PATH [option ...]\n"
+    "\n"
+    "  --source file:PATH  a folder of JPEG and PNG pictures, an MJPEG or a Y4M file\n"
+    "  --rate R            frames a second; 0 (as given): as fast as they are taken\n"
+    "  --loop              start the source again at its end\n"
+    "  --frames N          stop after N frames\n"
+    "  --lane NAME         the lane this camera looks at (1)\n"
+    "  --id NAME           the camera's own name (camera)\n"
+    "  --probe ENDPOINT    the matcher's socket (ipc:///run/facegate/probe/probe.sock)\n"
+    "  --wait-ms MS        wait for a matcher before the first frame (2000)\n"
+    "  --models FOLDER     the model cards (/usr/share/facegate/models)\n"
+    "  --detector NAME --aligner NAME --embedder NAME   cards in it, without .card\n"
+    "  --engine NAME       auto or xnnpack (auto)\n"
+    "  --smallest PX       width of the smallest face to look for (60)\n"
+    "  --eye-distance PX   least distance of the eyes for a probe (20)\n"
+    "  --squares N         first-pass squares in each frame, 0 for all (1)\n"
+    "  --shot-ms MS        between two probes of one face (250)\n"
+    "  --trace FILE        write one JSON line a frame: tracks and their boxes\n"
+    "  --config FILE       an INI file; [camera] has a key for each option above\n"
+    "  --verbose, --help, --version\n"
+    "\n"
+    "Exit codes: 0 the source ended or SIGTERM came, 1 it failed while running, 2 the command\n"
+    "line is off, 78 a configuration, card or model is off. See facegate-camera(8).\n";
+
+static void set_defaults(struct fg_camera_options *o)
+{
+    *o = (struct fg_camera_options){
+        .lane = "1",
+        .id = "camera",
+        .probe = "ipc:///run/facegate/probe/probe.sock",
+        .models = "/usr/share/facegate/models",
+        .detector = "blazeface",
+        .aligner = "onet",
+        .embedder = "mobilefacenet",
+        .engine = "auto",
+        .smallest = 60,
+        .eye_distance = 20,
+        .squares = 1,
+        .shot_ms = 250,
+        .wait_ms = 2000,
+    };
+}
+
+enum { OPT_CONFIG = 1000, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
+
+static void make_table(struct option *table)
+{
+    for (size_t i = 0; i < N_KEYS; i++)
+        table[i] = (struct option){keys[i].key,
+                                   keys[i].type == FG_CONF_BOOL ? no_argument : required_argument,
+                                   NULL, (int)i + 1};
+    table[N_KEYS] = (struct option){"config", required_argument, NULL, OPT_CONFIG};
+    table[N_KEYS + 1] = (struct option){"verbose", no_argument, NULL, OPT_VERBOSE};
+    table[N_KEYS + 2] = (struct option){"help", no_argument, NULL, OPT_HELP};
+    table[N_KEYS + 3] = (struct option){"version", no_argument, NULL, OPT_VERSION};
+}
+
+static int one_option(int option, struct fg_camera_options *o, const char **config,
+                      struct fg_error *err)
+{
+    if (option == OPT_CONFIG) {
+        *config = optarg;
+    } else if (option == OPT_VERBOSE) {
+        o->verbose = true;
+    } else if (option == OPT_HELP) {
+        fputs(help, stdout);
+        return 1;
+    } else if (option == OPT_VERSION) {
+        puts("facegate-camera " FG_VERSION);
+        return 1;
+    } else if (option > 0 && option <= (int)N_KEYS) {
+        const struct fg_conf_key *key = &keys[option - 1];
+        int code = fg_conf_set(key, key->type == FG_CONF_BOOL ? "yes" : optarg, o, err);
+        return code < 0 ? fg_fail_prefix(err, -EINVAL, "--%s", key->key) : 0;
+    } else {
+        return fg_fail(err, -EINVAL, "unknown option or missing value; see --help");
+    }
+    return 0;
+}
+
+static int read_arguments(int argc, char **argv, struct fg_camera_options *o, const char **config,
+                          struct fg_error *err)
+{
+    struct option table[N_KEYS + 5] = {0};
+    int option, code = 0;
+    make_table(table);
+    optind = 0; // this runs twice: options win over the file, wherever --config stands
+    opterr = 0;
+    while (code == 0 && (option = getopt_long(argc, argv, "", table, NULL)) != -1)
+        code = one_option(option, o, config, err);
+    if (code == 0 && optind < argc)
+        code = fg_fail(err, -EINVAL, "%s: not an option; see --help", argv[optind]);
+    return code;
+}
+
+int fg_camera_options_read(int argc, char **argv, struct fg_camera_options *ret,
+                           struct fg_error *err)
+{
+    const char *config = NULL;
+    set_defaults(ret);
+    int code = read_arguments(argc, argv, ret, &config, err);
+    if (code == 0 && config) {
+        set_defaults(ret);
+        code = fg_conf_read(config, keys, N_KEYS, ret, err);
+        if (code == -EINVAL)
+            code = -EBADMSG; // the file is off, not the command line
+        if (code == 0)
+            code = read_arguments(argc, argv, ret, &config, err);
+    }
+    if (code == 0 && !ret->source[0])
+        code = fg_fail(err, -EINVAL, "no --source given; see --help");
+    return code;
+}

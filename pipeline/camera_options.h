@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What facegate-camera is told: built-in values, then the configuration file, then options.
+#ifndef FG_CAMERA_OPTIONS_H
+#define FG_CAMERA_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+struct fg_camera_options {
+    char source[512], lane[32], id[32], probe[160];
+    char models[256], detector[48], aligner[48], embedder[48], engine[48];
+    char trace[512];
+    double rate;        // frames a second; 0: as fast as they are taken
+    float smallest;     // pixels
+    float eye_distance; // least, pixels, of a probe
+    uint32_t squares;   // of the first pass in one frame; 0: all
+    uint32_t shot_ms;   // between the probes of one track
+    uint32_t frames;    // stop after; 0: no limit
+    uint32_t wait_ms;   // for a matcher before the first frame
+    bool loop, verbose;
+};
+
+// Fills *ret from the program's arguments. 0: go on; 1: --help or --version was answered on
+// standard output; -EINVAL: the command line is off; any other negative errno: the configuration
+// file is. err says what.
+int fg_camera_options_read(int argc, char **argv, struct fg_camera_options *ret,
+                           struct fg_error *err);
+
+#endif

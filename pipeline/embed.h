@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// From an aligned face to its vector.
+#ifndef FG_EMBED_H
+#define FG_EMBED_H
+
+#include <stdbool.h>
+
+#include "accel/accel.h"
+#include "common/card.h"
+#include "pipeline/align.h"
+#include "pipeline/frame.h"
+#include "pipeline/sampler.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct fg_embedder; // one thread at a time
+
+int fg_embedder_open(const struct fg_card *card, const struct fg_accel_options *options,
+                     struct fg_embedder **ret, struct fg_error *err);
+void fg_embedder_close(struct fg_embedder *embedder); // wipes its tensors; accepts NULL
+
+const char *fg_embedder_engine(const struct fg_embedder *embedder); // "xnnpack"
+
+// Samples the aligned face through `map` (fg_align_map) into the network's input and keeps it
+// there, so that quality can be looked at before the network is run. Returns the crop: height x
+// width x 3 floats as the card's input, borrowed until the next call.
+const float *fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *frame,
+                           const struct fg_affine *map);
+
+// Runs the network on the crop. `vector` gets fg_card_template_dimension floats of length 1,
+// *ret_norm the length before. With `mirrored`, the mean with the mirrored crop's vector is
+// taken (twice the time). -EIO: engine failed; -EDOM: no direction (a zero vector).
+int fg_embed_run(struct fg_embedder *embedder, bool mirrored, float *vector, float *ret_norm);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/sampler.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// One output pixel of one axis: which source pixels it takes, with which weights.
+struct span {
+    uint32_t first, count;
+    uint32_t weights; // index of the first in the axis's weights
+    float inside;     // the sum of the weights: below 1 at the frame's border
+};
+
+struct axis {
+    struct span *spans;
+    float *weights;
+    size_t n_spans, n_weights; // allocated
+    uint32_t low, high;        // source pixels that any span takes
+};
+
+struct fg_sampler {
+    struct axis x[2], y[2]; // [0] luma, or every channel; [1] chroma
+    float *row;             // one source row, weighted and summed over an output row's span
+    size_t n_row;
+    float *reduced[3]; // the planes' output rows
+    size_t n_reduced;
+};
+
+int fg_sampler_create(struct fg_sampler **ret)
+{
+    struct fg_sampler *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    *ret = s;
+    return 0;
+}
+
+void fg_sampler_destroy(struct fg_sampler *sampler)
+{
+    if (!sampler)
+        return;
+    for (int i = 0; i < 2; i++) {
+        free(sampler->x[i].spans);
+        free(sampler->x[i].weights);
+        free(sampler->y[i].spans);
+        free(sampler->y[i].weights);
+    }
+    free(sampler->row);
+    for (int i = 0; i < 3; i++)
+        free(sampler->reduced[i]);
+    free(sampler);
+}
+
+static int grow(void *array, size_t *have, size_t want, size_t size)
+{
+    if (want <= *have)
+        return 0;
+    void *old, *more;
+    memcpy(&old, array, sizeof old);
+    more = realloc(old, want * size);
+    if (!more)
+        return -ENOMEM;
+    memcpy(array, &more, sizeof more);
+    *have = want;
+    return 0;
+}
+
+static int axis_reserve(struct axis *a, uint32_t outputs, uint32_t taps)
+{
+    int code = grow(&a->spans, &a->n_spans, outputs, sizeof *a->spans);
+    return code < 0 ? code
+                    : grow(&a->weights, &a->n_weights, (size_t)outputs * taps, sizeof *a->weights);
+}
+
+static void span_add(struct axis *a, struct span *s, int64_t pixel, double weight, uint32_t size)
+{
+    if (weight <= 0 || pixel < 0 || pixel >= (int64_t)size)
+        return;
+    if (s->count == 0)
+        s->first = (uint32_t)pixel;
+    a->weights[s->weights + s->count++] = (float)weight;
+    s->inside += (float)weight;
+}
+
+// Output pixel `lo..hi` in source edges, shrinking: each source pixel by its share.
+static void span_area(struct axis *a, struct span *s, double lo, double hi, uint32_t size)
+{
+    double from = fmax(lo, 0), to = fmin(hi, size);
+    for (int64_t i = (int64_t)floor(from); i < (int64_t)ceil(to); i++) {
+        double share = fmin(hi, (double)i + 1) - fmax(lo, (double)i);
+        span_add(a, s, i, share / (hi - lo), size);
+    }
+}
+
+// Enlarging: the two nearest pixel centres.
+static void span_linear(struct axis *a, struct span *s, double centre, uint32_t size)
+{
+    double left = floor(centre), share = centre - left;
+    if (left < -2 || left > (double)size)
+        return;
+    span_add(a, s, (int64_t)left, 1 - share, size);
+    span_add(a, s, (int64_t)left + 1, share, size);
+}
+
+static int axis_set(struct axis *a, double start, double extent, uint32_t outputs, uint32_t size)
+{
+    double step = extent / outputs;
+    double widest = fmin(step, size) + 3;
+    uint32_t taps = (uint32_t)widest;
+    int code = axis_reserve(a, outputs, taps);
+    if (code < 0)
+        return code;
+    a->low = size;
+    a->high = 0;
+    for (uint32_t i = 0; i < outputs; i++) {
+        struct span *s = &a->spans[i];
+        *s = (struct span){.weights = i * taps};
+        double lo = start + i * step;
+        if (step >= 1)
+            span_area(a, s, lo, lo + step, size);
+        else
+            span_linear(a, s, lo + step / 2 - 0.5, size);
+        if (s->count > 0) {
+            a->low = s->first < a->low ? s->first : a->low;
+            a->high = s->first + s->count > a->high ? s->first + s->count : a->high;
+        }
+    }
+    if (a->low > a->high)
+        a->low = a->high = 0;
+    return 0;
+}
+
+// The vertical half: every pixel is read here, once, as it lies in the frame.
+static void sum_rows(const struct fg_plane *plane, const struct axis *y, const struct span *s,
+                     uint32_t low, uint32_t high, float *restrict row)
+{
+    for (uint32_t r = 0; r < s->count; r++) {
+        const uint8_t *restrict source = plane->data + (size_t)(s->first + r) * plane->stride;
+        const float weight = y->weights[s->weights + r];
+        if (r == 0)
+            for (uint32_t i = low; i < high; i++)
+                row[i] = weight * (float)source[i];
+        else
+            for (uint32_t i = low; i < high; i++)
+                row[i] += weight * (float)source[i];
+    }
+}
+
+static void sum_columns(const float *restrict row, const struct axis *x, uint32_t outputs,
+                        uint32_t channels, float *restrict out)
+{
+    for (uint32_t i = 0; i < outputs; i++) {
+        const struct span *s = &x->spans[i];
+        const float *w = x->weights + s->weights;
+        for (uint32_t c = 0; c < channels; c++) {
+            const float *from = row + (size_t)s->first * channels + c;
+            float sum = 0;
+            for (uint32_t k = 0; k < s->count; k++)
+                sum += w[k] * from[(size_t)k * channels];
+            out[(size_t)i * channels + c] = sum;
+        }
+    }
+}
+
+struct colour {
+    float y_gain, y_base, r_v, g_u, g_v, b_u;
+};
+
+static struct colour colour_of(const struct fg_frame *frame)
+{
+    // BT.601: Kr = .299, Kb = .114
+    if (frame->full_range)
+        return (struct colour){1.0f, 0.0f, 1.402f, 0.344136f, 0.714136f, 1.772f};
+    return (struct colour){255.0f / 219,          16.0f,
+                           1.402f * 255 / 224,    0.344136f * 255 / 224,
+                           0.714136f * 255 / 224, 1.772f * 255 / 224};
+}
+
+static float clamp_byte(float v)
+{
+    return v < 0 ? 0 : v > 255 ? 255 : v;
+}
+
+// Sums of Y, U, V with their weights' sums: what is missing to 1 is black.
+static void to_rgb(const struct colour *k, float y, float y_in, float u, float v, float c_in,
+                   float rgb[3])
+{
+    float luma = k->y_gain * (y - k->y_base * y_in);
+    float cb = u - 128 * c_in, cr = v - 128 * c_in;
+    rgb[0] = clamp_byte(luma + k->r_v * cr);
+    rgb[1] = clamp_byte(luma - k->g_u * cb - k->g_v * cr);
+    rgb[2] = clamp_byte(luma + k->b_u * cb);
+}
+
+static void store(const struct fg_sample_form *form, float *tensor, uint32_t x, uint32_t y,
+                  const float rgb[3])
+{
+    size_t at = form->transposed ? (size_t)x * form->width + y : (size_t)y * form->width + x;
+    float *out = tensor + at * 3;
+    float gain = 1 / form->scale;
+    out[form->bgr ? 2 : 0] = (rgb[0] - form->mean) * gain;
+    out[1] = (rgb[1] - form->mean) * gain;
+    out[form->bgr ? 0 : 2] = (rgb[2] - form->mean) * gain;
+}
+
+static void convert_row(struct fg_sampler *s, const struct fg_frame *frame,
+                        const struct fg_sample_form *form, uint32_t outputs, uint32_t y,
+                        float *tensor)
+{
+    const struct colour k = colour_of(frame);
+    const float *p0 = s->reduced[0], *p1 = s->reduced[1], *p2 = s->reduced[2];
+    const float luma_in = s->y[0].spans[y].inside;
+    const float chroma_in = frame->fourcc == FG_FOURCC_YUV ? s->y[1].spans[y].inside : 0;
+    for (uint32_t x = 0; x < outputs; x++) {
+        float rgb[3];
+        if (frame->fourcc == FG_FOURCC_YUV)
+            to_rgb(&k, p0[x], luma_in * s->x[0].spans[x].inside, p1[x], p2[x],
+                   chroma_in * s->x[1].spans[x].inside, rgb);
+        else if (frame->fourcc == FG_FOURCC_GREY)
+            rgb[0] = rgb[1] = rgb[2] = p0[x];
+        else
+            memcpy(rgb, p0 + (size_t)3 * x, sizeof rgb);
+        store(form, tensor, x, y, rgb);
+    }
+}
+
+static uint32_t chroma_size(uint32_t size, uint8_t shift)
+{
+    return (size + (1u << shift) - 1) >> shift;
+}
+
+static int prepare(struct fg_sampler *s, const struct fg_frame *f, double x, double y, double w,
+                   double h, uint32_t columns, uint32_t rows)
+{
+    size_t channels = f->fourcc == FG_FOURCC_RGB ? 3 : 1;
+    int code = grow(&s->row, &s->n_row, f->width * channels + 16, sizeof *s->row);
+    if (code < 0)
+        return code;
+    size_t want = (size_t)columns * channels;
+    if (want > s->n_reduced) {
+        for (int i = 0; i < 3; i++) {
+            size_t have = s->n_reduced;
+            if ((code = grow(&s->reduced[i], &have, want, sizeof(float))) < 0)
+                return code;
+        }
+        s->n_reduced = want;
+    }
+    if ((code = axis_set(&s->x[0], x, w, columns, f->width)) < 0 ||
+        (code = axis_set(&s->y[0], y, h, rows, f->height)) < 0 || f->fourcc != FG_FOURCC_YUV)
+        return code;
+    double sx = 1.0 / (1 << f->chroma_shift_x), sy = 1.0 / (1 << f->chroma_shift_y);
+    code = axis_set(&s->x[1], x * sx, w * sx, columns, chroma_size(f->width, f->chroma_shift_x));
+    if (code < 0)
+        return code;
+    return axis_set(&s->y[1], y * sy, h * sy, rows, chroma_size(f->height, f->chroma_shift_y));
+}
+
+int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, double x, double y,
+                   double width, double height, const struct fg_sample_form *form, float *tensor)
+{
+    if (!(width > 0 && height > 0 && width < 1e6 && height < 1e6 && fabs(x) < 1e6 && fabs(y) < 1e6))
+        return -EINVAL;
+    uint32_t columns = form->transposed ? form->height : form->width;
+    uint32_t rows = form->transposed ? form->width : form->height;
+    int code = prepare(sampler, frame, x, y, width, height, columns, rows);
+    if (code < 0)
+        return code;
+    const uint32_t channels = frame->fourcc == FG_FOURCC_RGB ? 3 : 1;
+    for (uint32_t r = 0; r < rows; r++) {
+        for (unsigned p = 0; p < frame->n_planes; p++) {
+            const struct axis *ax = &sampler->x[p > 0], *ay = &sampler->y[p > 0];
+            const struct span *s = &ay->spans[r];
+            if (s->count == 0) {
+                memset(sampler->reduced[p], 0, (size_t)columns * channels * sizeof(float));
+                continue;
+            }
+            sum_rows(&frame->planes[p], ay, s, ax->low * channels, ax->high * channels,
+                     sampler->row);
+            sum_columns(sampler->row, ax, columns, channels, sampler->reduced[p]);
+        }
+        convert_row(sampler, frame, form, columns, r, tensor);
+    }
+    return 0;
+}
+
+// Bilinear at (x, y) in centres: adds to sum[0..channels) and returns the weight that lay inside.
+static float tap(const struct fg_plane *plane, uint32_t width, uint32_t height, unsigned channels,
+                 double x, double y, float *sum)
+{
+    double fx = floor(x), fy = floor(y);
+    if (!(fx >= -1 && fy >= -1 && fx < width && fy < height))
+        return 0;
+    int64_t ix = (int64_t)fx, iy = (int64_t)fy;
+    float ax = (float)(x - fx), ay = (float)(y - fy), inside = 0;
+    for (int j = 0; j < 2; j++) {
+        if (iy + j < 0 || iy + j >= (int64_t)height)
+            continue;
+        const uint8_t *row = plane->data + (size_t)(iy + j) * plane->stride;
+        for (int i = 0; i < 2; i++) {
+            if (ix + i < 0 || ix + i >= (int64_t)width)
+                continue;
+            float w = (i ? ax : 1 - ax) * (j ? ay : 1 - ay);
+            for (unsigned c = 0; c < channels; c++)
+                sum[c] += w * (float)row[(size_t)(ix + i) * channels + c];
+            inside += w;
+        }
+    }
+    return inside;
+}
+
+static void sample_point(const struct fg_frame *f, const struct colour *k, double x, double y,
+                         float rgb[3])
+{
+    float sum[3] = {0, 0, 0};
+    if (f->fourcc == FG_FOURCC_RGB) {
+        tap(&f->planes[0], f->width, f->height, 3, x, y, rgb);
+        return;
+    }
+    float in = tap(&f->planes[0], f->width, f->height, 1, x, y, sum);
+    if (f->fourcc == FG_FOURCC_GREY) {
+        for (int c = 0; c < 3; c++)
+            rgb[c] += sum[0];
+        return;
+    }
+    double sx = 1.0 / (1 << f->chroma_shift_x), sy = 1.0 / (1 << f->chroma_shift_y);
+    double cx = (x + 0.5) * sx - 0.5, cy = (y + 0.5) * sy - 0.5;
+    uint32_t cw = chroma_size(f->width, f->chroma_shift_x);
+    uint32_t ch = chroma_size(f->height, f->chroma_shift_y);
+    // chroma is clamped to its plane: a luma pixel at the border is still inside the picture
+    cx = cx < 0 ? 0 : cx > cw - 1.0 ? cw - 1.0 : cx;
+    cy = cy < 0 ? 0 : cy > ch - 1.0 ? ch - 1.0 : cy;
+    float u_in = tap(&f->planes[1], cw, ch, 1, cx, cy, &sum[1]);
+    tap(&f->planes[2], cw, ch, 1, cx, cy, &sum[2]);
+    float one[3];
+    to_rgb(k, sum[0], in, sum[1] * in, sum[2] * in, u_in * in, one);
+    for (int c = 0; c < 3; c++)
+        rgb[c] += one[c];
+}
+
+void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
+                      const struct fg_sample_form *form, float *tensor)
+{
+    const struct colour k = colour_of(frame);
+    const double *m = map->m;
+    uint32_t columns = form->transposed ? form->height : form->width;
+    uint32_t rows = form->transposed ? form->width : form->height;
+    double step = sqrt(fabs(m[0] * m[4] - m[1] * m[3])); // frame pixels a tensor pixel
+    int n = step > 1.5 ? (int)fmin(ceil(step), 16) : 1;
+    for (uint32_t y = 0; y < rows; y++) {
+        for (uint32_t x = 0; x < columns; x++) {
+            float rgb[3] = {0, 0, 0};
+            for (int i = 0; i < n * n; i++) {
+                double u = x + (i % n + 0.5) / n - 0.5, v = y + ((double)(i / n) + 0.5) / n - 0.5;
+                sample_point(frame, &k, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5],
+                             rgb);
+            }
+            for (int c = 0; c < 3; c++)
+                rgb[c] /= (float)(n * n);
+            store(form, tensor, x, y, rgb);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sampler: from camera pixels to a network's input tensor in one pass: geometry, colour
+// conversion and normalisation together, straight from the frame's planes. No frame in between.
+//
+// Coordinates: "edges" count pixel i as the interval [i, i+1); "centres" put pixel i at i, as
+// alignment templates do. What lies outside the frame is black (RGB 0).
+// YUV is BT.601 (ITU-R BT.601-7, full range as in JFIF, or 16..235).
+#ifndef FG_SAMPLER_H
+#define FG_SAMPLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/frame.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What a tensor wants: height x width x 3 floats, value = (v - mean) / scale.
+struct fg_sample_form {
+    uint32_t width, height;
+    float mean, scale;
+    bool bgr;        // colour order
+    bool transposed; // tensor row r, column c shows picture row c, column r
+};
+
+// x_frame = m[0] * x + m[1] * y + m[2], y_frame = m[3] * x + m[4] * y + m[5]; centres.
+struct fg_affine {
+    double m[6];
+};
+
+struct fg_sampler; // scratch memory; one thread at a time
+
+int fg_sampler_create(struct fg_sampler **ret);
+void fg_sampler_destroy(struct fg_sampler *sampler); // accepts NULL
+
+// Resamples the rectangle with edges at (x, y) and (x + width, y + height) to the whole tensor:
+// area average when shrinking, bilinear when enlarging, each axis by itself. The frame must have
+// passed fg_frame_check. -ENOMEM when scratch for a wider frame can't be had, -EINVAL for a
+// rectangle that is not positive or finite.
+int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, double x, double y,
+                   double width, double height, const struct fg_sample_form *form, float *tensor);
+
+// Resamples through an affine map from tensor to frame: bilinear, averaged over n x n points a
+// tensor pixel when that pixel covers more than 1.5 frame pixels.
+void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
+                      const struct fg_sample_form *form, float *tensor);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

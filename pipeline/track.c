@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/track.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define VELOCITY_SHARE 0.5f // of the newest measurement in the running velocity
+#define COAST_NS       250000000u
+
+struct fg_tracker {
+    struct fg_detector *detector;
+    struct fg_tracker_options options;
+    struct fg_track tracks[FG_TRACKS_MAX];
+    unsigned count;
+    uint32_t last_id;
+    struct fg_square squares[FG_SQUARES_MAX];
+    unsigned n_squares, next_square;
+    uint32_t width, height; // of the frames that the squares are for
+    uint64_t detections;
+};
+
+int fg_tracker_create(struct fg_detector *detector, const struct fg_tracker_options *options,
+                      struct fg_tracker **ret)
+{
+    struct fg_tracker *t = calloc(1, sizeof *t);
+    if (!t)
+        return -ENOMEM;
+    t->detector = detector;
+    t->options = *options;
+    *ret = t;
+    return 0;
+}
+
+void fg_tracker_destroy(struct fg_tracker *tracker)
+{
+    free(tracker);
+}
+
+static void shift(struct fg_face *face, float dx, float dy)
+{
+    face->x += dx;
+    face->y += dy;
+    for (int k = 0; k < FG_POINTS; k++) {
+        face->points[k][0] += dx;
+        face->points[k][1] += dy;
+    }
+}
+
+static void seen(struct fg_track *track, const struct fg_face *face, uint64_t now_ns)
+{
+    float dt = (float)(now_ns - track->t_seen_ns) * 1e-9f;
+    if (track->hits > 0 && dt > 0) {
+        float vx = (face->x - track->face.x) / dt, vy = (face->y - track->face.y) / dt;
+        float share = track->hits == 1 ? 1 : VELOCITY_SHARE;
+        track->vx += share * (vx - track->vx);
+        track->vy += share * (vy - track->vy);
+    }
+    track->face = *face;
+    track->t_seen_ns = now_ns;
+    track->missed = 0;
+    track->hits++;
+}
+
+// 1 seen, 0 missed, or negative errno.
+static int follow(struct fg_tracker *t, struct fg_track *track, const struct fg_frame *frame)
+{
+    uint64_t since = frame->t_capture_ns - track->t_seen_ns;
+    float dt = (float)(since < COAST_NS ? since : COAST_NS) * 1e-9f;
+    struct fg_face face = track->face;
+    shift(&face, track->vx * dt, track->vy * dt);
+    int found = fg_detect_again(t->detector, frame, &face);
+    if (found > 0)
+        seen(track, &face, frame->t_capture_ns);
+    else if (found == 0)
+        track->missed++;
+    return found;
+}
+
+static void drop(struct fg_tracker *t, unsigned index, fg_track_lost lost, void *context)
+{
+    lost(context, &t->tracks[index]);
+    t->tracks[index] = t->tracks[--t->count];
+}
+
+// Two tracks on one face: the longer followed one keeps it.
+static void drop_doubles(struct fg_tracker *t, fg_track_lost lost, void *context)
+{
+    for (unsigned i = 0; i < t->count; i++) {
+        for (unsigned j = i + 1; j < t->count;) {
+            const struct fg_track *a = &t->tracks[i], *b = &t->tracks[j];
+            if (a->missed > 0 || b->missed > 0 || !fg_face_same(&a->face, &b->face)) {
+                j++;
+                continue;
+            }
+            if (a->hits < b->hits) {
+                struct fg_track keep = *b;
+                t->tracks[j] = *a;
+                t->tracks[i] = keep;
+            }
+            drop(t, j, lost, context);
+        }
+    }
+}
+
+static int is_known(const struct fg_tracker *t, const struct fg_face *face)
+{
+    for (unsigned i = 0; i < t->count; i++)
+        if (fg_face_same(&t->tracks[i].face, face))
+            return 1;
+    return 0;
+}
+
+static int add_new(struct fg_tracker *t, const struct fg_frame *frame, struct fg_face *face)
+{
+    if (t->count == FG_TRACKS_MAX || is_known(t, face))
+        return 0;
+    int found = fg_detect_again(t->detector, frame, face);
+    if (found <= 0 || is_known(t, face) || face->width < t->options.smallest * 0.5f)
+        return found < 0 ? found : 0;
+    struct fg_track *track = &t->tracks[t->count++];
+    *track = (struct fg_track){.id = ++t->last_id};
+    seen(track, face, frame->t_capture_ns);
+    return 0;
+}
+
+static int look_for_new(struct fg_tracker *t, const struct fg_frame *frame)
+{
+    if (frame->width != t->width || frame->height != t->height) {
+        t->n_squares =
+            fg_detector_squares(frame->width, frame->height, t->options.smallest, t->squares);
+        t->next_square = 0;
+        t->width = frame->width;
+        t->height = frame->height;
+    }
+    unsigned turns = t->options.squares_per_frame;
+    if (turns == 0 || turns > t->n_squares)
+        turns = t->n_squares;
+    for (; turns > 0; turns--) {
+        struct fg_face faces[FG_TRACKS_MAX];
+        const struct fg_square *square = &t->squares[t->next_square];
+        t->next_square = (t->next_square + 1) % t->n_squares;
+        int n = fg_detect_square(t->detector, frame, square, faces, FG_TRACKS_MAX);
+        for (int i = 0; i < n; i++) {
+            int code = add_new(t, frame, &faces[i]);
+            if (code < 0)
+                return code;
+        }
+        if (n < 0)
+            return n;
+    }
+    return 0;
+}
+
+static int seen_first(const void *pa, const void *pb)
+{
+    const struct fg_track *a = pa, *b = pb;
+    return a->missed != b->missed ? (a->missed > b->missed) - (a->missed < b->missed)
+                                  : (a->id > b->id) - (a->id < b->id);
+}
+
+int fg_tracker_step(struct fg_tracker *tracker, const struct fg_frame *frame, fg_track_lost lost,
+                    void *context)
+{
+    struct fg_tracker *t = tracker;
+    for (unsigned i = 0; i < t->count;) {
+        int found = follow(t, &t->tracks[i], frame);
+        if (found < 0)
+            return found;
+        if (t->tracks[i].missed > t->options.most_missed)
+            drop(t, i, lost, context);
+        else
+            i++;
+    }
+    drop_doubles(t, lost, context);
+    int code = look_for_new(t, frame);
+    qsort(t->tracks, t->count, sizeof *t->tracks, seen_first);
+    for (unsigned i = 0; i < t->count; i++)
+        t->detections += t->tracks[i].missed == 0;
+    return code;
+}
+
+unsigned fg_tracker_count(const struct fg_tracker *tracker)
+{
+    return tracker->count;
+}
+
+struct fg_track *fg_tracker_at(struct fg_tracker *tracker, unsigned index)
+{
+    return &tracker->tracks[index];
+}
+
+void fg_tracker_end(struct fg_tracker *tracker, fg_track_lost lost, void *context)
+{
+    while (tracker->count > 0)
+        drop(tracker, tracker->count - 1, lost, context);
+}
+
+uint64_t fg_tracker_detections(const struct fg_tracker *tracker)
+{
+    return tracker->detections;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/vision.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/embed.h"
+
+struct fg_vision {
+    struct fg_card detector_card, aligner_card, embedder_card;
+    struct fg_sampler *sampler;
+    struct fg_detector *detector;
+    struct fg_aligner *aligner;
+    struct fg_embedder *embedder;
+    struct fg_sample_form crop_form;
+};
+
+static int read_card(const char *folder, const char *name, const char *standard,
+                     struct fg_card *ret, struct fg_error *err)
+{
+    char path[600];
+    int length = snprintf(path, sizeof path, "%s/%s.card", folder, name ? name : standard);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return fg_fail(err, -ENAMETOOLONG, "the models folder's name is too long");
+    int code = fg_card_read(path, ret, err);
+    return code == -ENOENT
+               ? fg_fail(err, code, "%s: no such model card; name the folder with --models", path)
+               : code;
+}
+
+static int open_cards(struct fg_vision *v, const struct fg_vision_options *o, struct fg_error *err)
+{
+    const char *folder = o->models ? o->models : "models";
+    int code = read_card(folder, o->detector, "blazeface", &v->detector_card, err);
+    if (code == 0)
+        code = read_card(folder, o->aligner, "onet", &v->aligner_card, err);
+    if (code == 0)
+        code = read_card(folder, o->embedder, "mobilefacenet", &v->embedder_card, err);
+    return code;
+}
+
+int fg_vision_open(const struct fg_vision_options *options, struct fg_vision **ret,
+                   struct fg_error *err)
+{
+    struct fg_vision *v = calloc(1, sizeof *v);
+    if (!v)
+        return fg_fail(err, -ENOMEM, "out of memory");
+    const struct fg_accel_options *accel = &options->accel;
+    int code = open_cards(v, options, err);
+    if (code == 0 && fg_sampler_create(&v->sampler) < 0)
+        code = fg_fail(err, -ENOMEM, "out of memory");
+    if (code == 0)
+        code = fg_detector_open(&v->detector_card, accel, v->sampler, &v->detector, err);
+    if (code == 0)
+        code = fg_aligner_open(&v->aligner_card, accel, &v->aligner, err);
+    if (code == 0)
+        code = fg_embedder_open(&v->embedder_card, accel, &v->embedder, err);
+    if (code < 0) {
+        fg_vision_close(v);
+        return code;
+    }
+    const struct fg_card *c = &v->embedder_card;
+    v->crop_form =
+        (struct fg_sample_form){c->width, c->height, c->mean, c->scale, c->bgr, c->transposed};
+    *ret = v;
+    return 0;
+}
+
+void fg_vision_close(struct fg_vision *vision)
+{
+    if (!vision)
+        return;
+    fg_embedder_close(vision->embedder);
+    fg_aligner_close(vision->aligner);
+    fg_detector_close(vision->detector);
+    fg_sampler_destroy(vision->sampler);
+    free(vision);
+}
+
+const struct fg_card *fg_vision_embedder_card(const struct fg_vision *vision)
+{
+    return &vision->embedder_card;
+}
+
+struct fg_detector *fg_vision_detector(struct fg_vision *vision)
+{
+    return vision->detector;
+}
+
+const char *fg_vision_engine(const struct fg_vision *vision)
+{
+    return fg_embedder_engine(vision->embedder);
+}
+
+int fg_vision_shot(struct fg_vision *vision, const struct fg_frame *frame,
+                   const struct fg_face *face, const struct fg_quality_limits *limits,
+                   bool mirrored, struct fg_shot *ret)
+{
+    struct fg_landmarks landmarks;
+    struct fg_affine map;
+    ret->reason = FG_REASON_NONE;
+    ret->quality = (struct fg_quality){0};
+    ret->dimension = fg_card_template_dimension(&vision->embedder_card);
+    int code = fg_align_landmarks(vision->aligner, frame, face, &landmarks);
+    if (code < 0)
+        return code;
+    fg_quality_geometry(&landmarks, &ret->quality);
+    if (fg_align_map(&landmarks, vision->crop_form.width, &map) < 0) {
+        ret->reason = FG_REASON_OCCLUDED;
+        return 0;
+    }
+    const float *crop = fg_embed_crop(vision->embedder, frame, &map);
+    fg_quality_picture(crop, &vision->crop_form, &ret->quality);
+    if (limits)
+        ret->reason = fg_quality_reason(&ret->quality, &landmarks, frame, limits);
+    if (ret->reason != FG_REASON_NONE)
+        return 0;
+    code = fg_embed_run(vision->embedder, mirrored, ret->vector, &ret->quality.norm);
+    if (code == -EDOM) {
+        ret->reason = FG_REASON_OCCLUDED;
+        return 0;
+    }
+    fg_quality_unify(&ret->quality, vision->embedder_card.min_norm);
+    return code;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The three networks of one stream: detector, aligner, embedder. One thread at a time.
+#ifndef FG_VISION_H
+#define FG_VISION_H
+
+#include <stdbool.h>
+
+#include "accel/accel.h"
+#include "common/card.h"
+#include "common/wire.h"
+#include "pipeline/detect.h"
+#include "pipeline/face.h"
+#include "pipeline/quality.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct fg_vision_options {
+    const char *models; // folder of the cards; NULL: "models"
+    // names of cards in it, without ".card"; NULL: blazeface, onet, mobilefacenet
+    const char *detector, *aligner, *embedder;
+    struct fg_accel_options accel;
+};
+
+struct fg_vision;
+
+// Reads the cards and opens the models. Errors as fg_card_read and fg_model_open.
+int fg_vision_open(const struct fg_vision_options *options, struct fg_vision **ret,
+                   struct fg_error *err);
+void fg_vision_close(struct fg_vision *vision); // accepts NULL
+
+const struct fg_card *fg_vision_embedder_card(const struct fg_vision *vision); // borrowed
+struct fg_detector *fg_vision_detector(struct fg_vision *vision);              // borrowed
+const char *fg_vision_engine(const struct fg_vision *vision);                  // "xnnpack"
+
+// One face turned into a vector, or the reason why not.
+struct fg_shot {
+    enum fg_reason reason;     // FG_REASON_NONE: vector and quality are set
+    struct fg_quality quality; // as far as it was measured
+    uint32_t dimension;
+    float vector[FG_WIRE_DIMENSION];
+};
+
+// `limits` NULL: never refuses for quality. 0, or negative errno when an engine fails.
+int fg_vision_shot(struct fg_vision *vision, const struct fg_frame *frame,
+                   const struct fg_face *face, const struct fg_quality_limits *limits,
+                   bool mirrored, struct fg_shot *ret);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model of a few kilobytes that has every operator and trap of the real ones: batch 2, float16
+// weights, both PReLU spellings, a spelled-out softmax, channel padding, concatenation.
+#ifndef FG_TEST_SMALL_MODEL_H
+#define FG_TEST_SMALL_MODEL_H
+
+#include "tests/tflite_builder.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SMALL_INPUT (6 * 6 * 2) // values of one image
+
+// Fills and finishes a builder; tb_free by the caller. Tensor and operator indices that tests
+// refer to are the names below.
+void small_model(struct tb *tb);
+
+enum { SMALL_CONV_OP = 1, SMALL_POOL_OP = 13 };
+
+// The tensor of that name, or -1.
+int small_tensor(const struct tb *tb, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// facegate: the command line.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/command.h"
+
+static const struct command {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"delete", "remove a subject for good", fg_command_delete},
+    {"enrol", "photographs of one person become a template", fg_command_enrol},
+    {"eval", "accuracy on a folder of people", fg_command_eval},
+    {"import", "enrol a folder of people or a CSV", fg_command_import},
+    {"list", "enrolled subjects", fg_command_list},
+    {"model", "describe a model card: layers, cost, engine, time", fg_command_model},
+    {"status", "what matcher and cameras are doing", fg_command_status},
+    {"verify", "compare two photographs (1:1)", fg_command_verify},
+    {"watch", "decisions as they are made", fg_command_watch},
+};
+#define N_COMMANDS (sizeof commands / sizeof *commands)
+
+static void print_help(FILE *to)
+{
+    fputs("facegate: people through gates by face\n\n  facegate COMMAND [option ...]\n\n", to);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+    fputs("\nfacegate COMMAND --help tells more; the reference is facegate(1).\n"
+          "Exit codes: 0 yes or done, 1 no or failed, 2 the command line is off, 75 try again.\n",
+          to);
+}
+
+int main(int argc, char **argv)
+{
+    // options before the command are passed on behind it: facegate --json status
+    int at = 1;
+    while (at < argc && argv[at][0] == '-') {
+        if (strcmp(argv[at], "--help") == 0) {
+            print_help(stdout);
+            return FG_EXIT_OK;
+        }
+        if (strcmp(argv[at], "--version") == 0) {
+            puts("facegate " FG_VERSION);
+            return FG_EXIT_OK;
+        }
+        bool alone =
+            strchr(argv[at], '=') || !strcmp(argv[at], "--json") || !strcmp(argv[at], "--quiet");
+        at += alone ? 1 : 2;
+    }
+    if (at >= argc) {
+        print_help(stderr);
+        return FG_EXIT_USAGE;
+    }
+    signal(SIGPIPE, SIG_DFL); // `facegate watch | head` ends
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(commands[i].name, argv[at]) != 0)
+            continue;
+        char *name = argv[at];
+        memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
+        argv[1] = name;
+        return commands[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "facegate: %s: no such command; see facegate --help\n", argv[at]);
+    return FG_EXIT_USAGE;
+}
