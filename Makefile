@@ -1,102 +1,154 @@
-# facegate: build, test, measure, install. `make demo` and `make check` are the two commands.
+# facegate. `make demo` and `make check` are the two commands; both set up what they need.
 #
-#   make            programs            make demo     set up, then show the gate working
+#   make            the programs        make demo     the gate at work, on real photographs
 #   make check      the tests           make lint     format, cppcheck, layers, headers, manuals
-#   make bench      the figures         make fuzz     the fuzz targets, FUZZ_SECONDS each
+#   make bench      the figures         make fuzz     the fuzz targets, FUZZ_SECONDS each (30)
 #   make install    DESTDIR, PREFIX     make clean
 #
-# SAN=address,undefined or SAN=thread builds apart and tests with that sanitizer. V=1 shows commands.
+# SAN=address,undefined or SAN=thread builds apart and tests with that sanitizer. V=1 shows the
+# commands. CC, CFLAGS and LDFLAGS are yours.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SAN     ?=
 V       ?= 0
+JOBS    ?= 2
 VERSION := 0.1.0
 
-BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 comma := ,
+BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 Q     := $(if $(filter 1,$(V)),,@)
-say    = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+say    = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-CC      ?= cc
-CFLAGS  ?= -O3 -g
-WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-           -Wwrite-strings -Wformat=2 -Wundef -Wvla
+CC       ?= cc
+CLANG    ?= clang
+CFLAGS   ?= -O3 -g
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wformat=2 -Wundef -Wvla
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -DFG_VERSION='"$(VERSION)"' $(WARN) -pthread \
-             -fstack-protector-strong -fno-math-errno $(CFLAGS) $(SANFLAGS)
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. -DFG_VERSION='"$(VERSION)"' $(WARN) -pthread \
+              -fstack-protector-strong -fno-math-errno $(SANFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
-COMMON := bus card clock conf error json log notify wire
-ACCEL  := accel digest eigen engine_xnnpack flatbuffer graph infer layout lower model project \
-          tflite uses
+COMMON   := bus card clock conf error json log notify wire
+ACCEL    := accel digest eigen engine_xnnpack flatbuffer graph infer layout lower model project \
+            tflite uses
 PIPELINE := align camera_options capture detect embed frame image image_exif image_jpeg image_png \
             mailbox publish quality sampler shot source source_folder source_mjpeg source_y4m \
             stream track vision
-MATCHER := calibrate control decide gallery index keys policy seal subject
-TOOLS := args client det eval model people plot progress verify
+MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
+            senders status subject
+TOOLS    := args client det enrol eval import list model people photo plot progress score_table \
+            status trial verify watch
+DEMO     :=
 
-modules = $(addprefix $(BUILD)/$(1)/,$(addsuffix .o,$(2)))
-COMMON_O   := $(call modules,common,$(COMMON))
-ACCEL_O    := $(call modules,accel,$(ACCEL))
-PIPELINE_O := $(call modules,pipeline,$(PIPELINE))
-MATCHER_O  := $(call modules,matcher,$(MATCHER))
-TOOLS_O    := $(call modules,tools,$(TOOLS))
+# ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
+TESTS := align bus camera card client conf control decide detect engine frame gallery graph image \
+         index json matcher quality sampler shot source subject tflite tools track wire
+SCRIPTS      := setup
+TEST_HELPERS := reference small_model tflite_builder
+FUZZ         := image subject tflite wire y4m
 
-LIB_COMMON   := $(BUILD)/libcommon.a
-LIB_ACCEL    := $(BUILD)/libaccel.a
-LIB_PIPELINE := $(BUILD)/libpipeline.a
-LIB_MATCHER  := $(BUILD)/libmatcher.a
-LIB_TOOLS    := $(BUILD)/libtools.a
-
-LD_COMMON   := -linih -lcjson -lzmq -lm
-LD_ACCEL    := -lXNNPACK -lpthreadpool -lcpuinfo -lsodium
-LD_PIPELINE := -lturbojpeg -lpng -lexif
-LD_MATCHER  := -llmdb -lsodium
-
+MODULES := COMMON ACCEL PIPELINE MATCHER TOOLS DEMO TEST_HELPERS
+lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$(subst \
+           MATCHER,matcher,$(subst TOOLS,tools,$(subst DEMO,demo,$(subst TEST_HELPERS,tests,$(1))))))))
+objects  = $(addprefix $(BUILD)/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
+archive  = $(BUILD)/lib$(call lower,$(1)).a
+archives = $(foreach m,$(1),$(call archive,$(m)))
+LIBS     := -lturbojpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
+TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
-# ---- tests ---------------------------------------------------------------------------------------
-# One program a module: tests/test_NAME.c. The third column says which archives it links.
-TESTS_COMMON   := conf wire
-TESTS_ACCEL    := tflite graph engine
-TESTS_PIPELINE := frame image source sampler detect track
-TESTS_MATCHER  := gallery index decide control
-TESTS_TOOLS    :=
-TESTS := $(TESTS_COMMON) $(TESTS_ACCEL) $(TESTS_PIPELINE) $(TESTS_MATCHER) $(TESTS_TOOLS)
-
-.PHONY: all setup demo demo-run check check-run lint bench fuzz install uninstall clean
+.PHONY: all setup demo demo-run check check-run lint bench bench-run fuzz install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(PROGRAMS)
-
-setup:
-	@tools/setup.sh
-
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-define archive
-$(1): $(2)
+define archive_rule
+$(call archive,$(1)): $(call objects,$(1))
 	$$(call say,AR,$$@)
-	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
 endef
-$(eval $(call archive,$(LIB_COMMON),$(COMMON_O)))
-$(eval $(call archive,$(LIB_ACCEL),$(ACCEL_O)))
-$(eval $(call archive,$(LIB_PIPELINE),$(PIPELINE_O)))
-$(eval $(call archive,$(LIB_MATCHER),$(MATCHER_O)))
+$(foreach m,$(MODULES),$(eval $(call archive_rule,$(m))))
 
-link = $(Q)$(CC) $(ALL_LDFLAGS) $^ $(1) -o $@
+link = $(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(1) -o $@
 
-$(foreach t,$(TESTS_COMMON),$(BUILD)/tests/test_$(t)): $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB_COMMON)
+# What each program is made of says who knows whom; archives stand in link order.
+$(BUILD)/facegate-camera: $(BUILD)/pipeline/camera.o $(call archives,PIPELINE ACCEL COMMON)
 	$(call say,LINK,$@)
-	$(call link,$(LD_COMMON) -lcmocka)
+	$(call link)
 
-include $(wildcard $(BUILD)/*/*.d)
+$(BUILD)/facegate-matcher: $(BUILD)/matcher/matcher.o $(call archives,MATCHER COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
+$(BUILD)/facegate: $(BUILD)/tools/facegate.o $(call archives,TOOLS PIPELINE ACCEL COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o \
+  $(call archives,TEST_HELPERS DEMO TOOLS PIPELINE ACCEL MATCHER COMMON)
+	$(call say,LINK,$@)
+	$(call link,-lcmocka -ljpeg)
+
+# ---- the two commands ----------------------------------------------------------------------------
+setup:
+	@tools/setup.sh
+
+demo: setup
+	+@$(MAKE) --no-print-directory demo-run
+
+check: setup
+	+@$(MAKE) --no-print-directory -j$(JOBS) check-run
+
+check-run: $(PROGRAMS) $(TEST_PROGRAMS)
+	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
+	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
+	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)
+
+# ---- quality -------------------------------------------------------------------------------------
+lint: setup
+	@tools/lint.sh
+
+FUZZ_SECONDS ?= 30
+FUZZ_SOURCES  = $(foreach m,COMMON ACCEL PIPELINE MATCHER,$(addprefix $(call lower,$(m))/,$($(m):=.c)))
+build/fuzz/%: tests/fuzz_%.c $(FUZZ_SOURCES)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) -std=c11 -D_GNU_SOURCE -I. -DFG_VERSION='"$(VERSION)"' -O1 -g -pthread \
+	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< $(FUZZ_SOURCES) \
+	  $(TEST_HELPERS:%=tests/%.c) $(LIBS) -o $@
+
+fuzz: setup $(FUZZ:%=build/fuzz/%)
+	@set -e; for f in $(FUZZ); do \
+	  mkdir -p build/fuzz/corpus_$$f; echo "== $$f"; \
+	  build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=0 \
+	    -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f tests/golden/$$f 2>&1 | tail -n 2; done
+
+# ---- install -------------------------------------------------------------------------------------
+MANUALS := $(wildcard man/*.[1578])
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/facegate/models \
+	  $(DESTDIR)$(PREFIX)/share/facegate/profiles
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 models/*.card $(wildcard models/*.tflite) $(DESTDIR)$(PREFIX)/share/facegate/models
+	install -m 644 profiles/*.ini $(DESTDIR)$(PREFIX)/share/facegate/profiles
+	for m in $(MANUALS); do \
+	  install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+
+uninstall:
+	rm -f $(PROGRAMS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -rf $(DESTDIR)$(PREFIX)/share/facegate
+	for m in $(MANUALS); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+
 clean:
 	rm -rf build
+
+-include $(wildcard $(BUILD)/*/*.d)

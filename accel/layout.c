@@ -105,6 +105,20 @@ static void place_output(const struct plan *plan, unsigned k)
     free_chain(plan, tensor, root);
 }
 
+// Frees the nodes that no output needs: XNNPACK aborts on values that nobody reads.
+static void free_unneeded(const struct plan *plan, bool *needed)
+{
+    for (unsigned k = 0; k < plan->graph->n_outputs; k++)
+        needed[plan->graph->outputs[k]] = true;
+    for (unsigned i = plan->graph->n_nodes; i-- > 0;) {
+        const struct fg_node *node = &plan->graph->nodes[i];
+        plan->layout->free[i] = !needed[node->output];
+        for (unsigned k = 0; needed[node->output] && k < node->n_inputs; k++)
+            if (node->inputs[k] != FG_NO_TENSOR)
+                needed[node->inputs[k]] = true;
+    }
+}
+
 int fg_layout_init(struct fg_layout *layout, const struct fg_graph *graph, struct fg_error *err)
 {
     struct plan plan = {.layout = layout, .graph = graph};
@@ -112,8 +126,10 @@ int fg_layout_init(struct fg_layout *layout, const struct fg_graph *graph, struc
     layout->output = malloc((graph->n_tensors + 1u) * sizeof *layout->output);
     layout->offset = calloc(graph->n_tensors + 1u, sizeof *layout->offset);
     layout->free = calloc(graph->n_nodes + 1u, sizeof *layout->free);
-    if (!layout->root || !layout->output || !layout->offset || !layout->free ||
+    bool *needed = calloc(graph->n_tensors + 1u, sizeof *needed);
+    if (!layout->root || !layout->output || !layout->offset || !layout->free || !needed ||
         fg_uses_init(&plan.uses, graph, NULL) < 0) {
+        free(needed);
         fg_layout_finish(layout);
         return fg_fail(err, -ENOMEM, "no memory for the layout");
     }
@@ -121,8 +137,10 @@ int fg_layout_init(struct fg_layout *layout, const struct fg_graph *graph, struc
         layout->root[t] = t;
         layout->output[t] = FG_NO_TENSOR;
     }
+    free_unneeded(&plan, needed);
+    free(needed);
     for (unsigned i = 0; i < graph->n_nodes; i++)
-        if (graph->nodes[i].op == FG_OP_CONCAT)
+        if (graph->nodes[i].op == FG_OP_CONCAT && !layout->free[i])
             place_concat(&plan, i);
     for (unsigned k = 0; k < graph->n_outputs; k++)
         place_output(&plan, k);

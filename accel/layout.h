@@ -19,7 +19,7 @@ extern "C" {
 
 struct fg_layout {
     uint32_t *root; // by tensor: the tensor whose memory it is (often itself)
-    bool *free;     // by node: nothing to run, a reshape or concatenation in place
+    bool *free;     // by node: nothing to run: in place, or not needed by any output
     // By tensor, of roots: the graph output that it is written into and the byte there;
     // FG_NO_TENSOR: none.
     uint32_t *output;

@@ -26,7 +26,8 @@ int fg_fail_prefix(struct fg_error *err, int code, const char *format, ...)
         int used = vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
         if (used >= 0 && (size_t)used < sizeof err->text)
-            snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", rest);
+            snprintf(err->text + used, sizeof err->text - (size_t)used, ": %.*s",
+                     (int)(sizeof err->text - (size_t)used), rest);
     }
     return code;
 }

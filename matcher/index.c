@@ -38,6 +38,8 @@ static void *resize(struct block *block, size_t bytes)
         munlock(block->base, block->bytes);
         block->unlocked = true;
         base = mremap(block->base, block->bytes, bytes, MREMAP_MAYMOVE);
+        if (base == MAP_FAILED)
+            block->unlocked = mlock(block->base, block->bytes) < 0;
     }
     return base;
 }

@@ -16,7 +16,7 @@ extern "C" {
 // refer to are the names below.
 void small_model(struct tb *tb);
 
-enum { SMALL_CONV_OP = 1, SMALL_POOL_OP = 13 };
+enum { SMALL_CONV_OP = 1 };
 
 // The tensor of that name, or -1.
 int small_tensor(const struct tb *tb, const char *name);

@@ -858,6 +858,10 @@ static void test_map_full(void **state)
     fill_up(g, "map_bytes");
     uint64_t subjects = state_of(g).subjects;
     fg_gallery_close(g);
+    assert_int_equal(fg_gallery_open(&o, &g, &err), 0); // still full, with the same limit
+    assert_int_equal(fg_gallery_delete(g, "again", &err), 0);
+    assert_int_equal(put(g, "again", 1, false), 0);
+    fg_gallery_close(g);
     g = open_gallery();
     assert_counts(g, subjects, 0, 0);
     assert_int_equal(state_of(g).keys_erased, 0);

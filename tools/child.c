@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,19 +16,20 @@
 
 #define LOOK_NS UINT64_C(10000000)
 
-static void become(char *const *argv, int log, pid_t parent)
+static void become(const char *const *argv, int log, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) // it died before prctl
         _exit(127);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execv(argv[0], argv);
+    execv(argv[0], (char *const *)(uintptr_t)argv);
     dprintf(STDERR_FILENO, "%s: cannot start: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 
-int fg_child_start(struct fg_child *child, char *const *argv, const char *log, struct fg_error *err)
+int fg_child_start(struct fg_child *child, const char *const *argv, const char *log,
+                   struct fg_error *err)
 {
     const char *slash = strrchr(argv[0], '/');
     *child = (struct fg_child){0};

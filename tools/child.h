@@ -22,7 +22,7 @@ struct fg_child {
 
 // Starts argv[0] (a path) with standard output and error appended to `log`, which is emptied
 // first. The child is killed when the driver dies. Failure: negative errno, the child is {0}.
-int fg_child_start(struct fg_child *child, char *const *argv, const char *log,
+int fg_child_start(struct fg_child *child, const char *const *argv, const char *log,
                    struct fg_error *err);
 
 // Whether it has ended (or never ran); collects its exit code.

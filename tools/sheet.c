@@ -30,23 +30,23 @@ static uint32_t colour_of(enum fg_verdict verdict)
 
 // The frame with most decided tracks in it; among equals the one nearest to two thirds of the
 // photograph's time, where people are near and still together. SIZE_MAX: none was traced.
-static size_t telling_frame(const struct fg_score *score, int photograph)
+static size_t telling_frame(const struct fg_tally *tally, int photograph)
 {
     size_t best = SIZE_MAX, first = SIZE_MAX, last = 0;
     double most = -1;
-    for (size_t i = 0; i < fg_score_frames(score); i++) {
-        if (fg_score_frame(score, i)->photograph != photograph)
+    for (size_t i = 0; i < fg_tally_frames(tally); i++) {
+        if (fg_tally_frame(tally, i)->photograph != photograph)
             continue;
         first = first == SIZE_MAX ? i : first;
         last = i;
     }
     for (size_t i = first; i <= last && first != SIZE_MAX; i++) {
-        const struct fg_score_frame *frame = fg_score_frame(score, i);
+        const struct fg_tally_frame *frame = fg_tally_frame(tally, i);
         if (!frame->traced)
             continue;
         double worth = 1 - fabs((double)(i - first) / (double)(last - first + 1) - .66);
         for (unsigned k = 0; k < frame->n_boxes; k++)
-            worth += fg_score_of_track(score, i, frame->boxes[k].track)->verdict > FG_VERDICT_RETRY;
+            worth += fg_tally_of_track(tally, i, frame->boxes[k].track)->verdict > FG_VERDICT_RETRY;
         if (worth > most) {
             most = worth;
             best = i;
@@ -55,7 +55,7 @@ static size_t telling_frame(const struct fg_score *score, int photograph)
     return best;
 }
 
-static int read_frame(FILE *footage, const struct fg_score_frame *frame, struct fg_picture *ret,
+static int read_frame(FILE *footage, const struct fg_tally_frame *frame, struct fg_picture *ret,
                       struct fg_error *err)
 {
     struct fg_image image = {0};
@@ -75,13 +75,13 @@ static int read_frame(FILE *footage, const struct fg_score_frame *frame, struct 
     return r;
 }
 
-static void annotate(const struct fg_score *score, size_t index, int x, int y, double scale,
+static void annotate(const struct fg_tally *tally, size_t index, int x, int y, double scale,
                      struct fg_picture *sheet)
 {
-    const struct fg_score_frame *frame = fg_score_frame(score, index);
+    const struct fg_tally_frame *frame = fg_tally_frame(tally, index);
     for (unsigned i = 0; i < frame->n_boxes; i++) {
-        const struct fg_score_box *box = &frame->boxes[i];
-        const struct fg_score_decision *said = fg_score_of_track(score, index, box->track);
+        const struct fg_tally_box *box = &frame->boxes[i];
+        const struct fg_tally_decision *said = fg_tally_of_track(tally, index, box->track);
         const uint32_t colour = colour_of(said->verdict);
         char label[96];
         snprintf(label, sizeof label, "#%u %s%.32s", box->track,
@@ -97,31 +97,31 @@ static void annotate(const struct fg_score *score, size_t index, int x, int y, d
     }
 }
 
-static int draw_cell(const struct fg_score *score, int photograph, FILE *footage,
+static int draw_cell(const struct fg_tally *tally, int photograph, FILE *footage,
                      struct fg_picture *sheet, struct fg_error *err)
 {
-    const size_t index = telling_frame(score, photograph);
+    const size_t index = telling_frame(tally, photograph);
     if (index == SIZE_MAX)
         return 0;
     const int x = photograph % COLUMNS * CELL_WIDTH, y = photograph / COLUMNS * CELL_HEIGHT;
     struct fg_picture picture = {0};
     char label[128];
-    int r = read_frame(footage, fg_score_frame(score, index), &picture, err);
+    int r = read_frame(footage, fg_tally_frame(tally, index), &picture, err);
     if (r < 0)
         return r;
     fg_draw_picture(sheet, x, y, CELL_WIDTH, CELL_HEIGHT, &picture);
-    annotate(score, index, x, y, (double)CELL_WIDTH / picture.width, sheet);
+    annotate(tally, index, x, y, (double)CELL_WIDTH / picture.width, sheet);
     fg_picture_finish(&picture);
-    snprintf(label, sizeof label, "%s frame %zu",
-             fg_score_photograph(score, (unsigned)photograph), index);
+    snprintf(label, sizeof label, "%s frame %zu", fg_tally_photograph(tally, (unsigned)photograph),
+             index);
     fg_draw_label(sheet, x, y + CELL_HEIGHT - fg_draw_label_height(TEXT), TEXT, WHITE, BACK, label);
     return 0;
 }
 
-int fg_sheet_write(const struct fg_score *score, const char *footage, const char *caption,
+int fg_sheet_write(const struct fg_tally *tally, const char *footage, const char *caption,
                    const char *path, struct fg_error *err)
 {
-    const int count = (int)fg_score_photographs(score);
+    const int count = (int)fg_tally_photographs(tally);
     const int rows = (count + COLUMNS - 1) / COLUMNS;
     struct fg_picture sheet = {0};
     FILE *file = fopen(footage, "rb");
@@ -131,7 +131,7 @@ int fg_sheet_write(const struct fg_score *score, const char *footage, const char
     if (r < 0)
         fg_fail(err, r, "not enough memory");
     for (int i = 0; i < count && r == 0; i++)
-        r = draw_cell(score, i, file, &sheet, err);
+        r = draw_cell(tally, i, file, &sheet, err);
     if (r == 0) {
         fg_draw_fill(&sheet, 0, rows * CELL_HEIGHT, COLUMNS * CELL_WIDTH, CAPTION, BACK);
         fg_draw_text(&sheet, 12, rows * CELL_HEIGHT + 16, TEXT, WHITE, caption);

@@ -3,7 +3,7 @@
 #ifndef FG_SHEET_H
 #define FG_SHEET_H
 
-#include "tools/score.h"
+#include "tools/tally.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -11,7 +11,7 @@ extern "C" {
 
 // Reads frames of `footage` and writes a PNG. Green: admitted, red: denied, yellow: undecided.
 // `caption` stands below. Failure: negative errno, err names the file.
-int fg_sheet_write(const struct fg_score *score, const char *footage, const char *caption,
+int fg_sheet_write(const struct fg_tally *tally, const char *footage, const char *caption,
                    const char *path, struct fg_error *err);
 
 #ifdef __cplusplus

@@ -94,7 +94,7 @@ enum fg_walk_sight fg_walk_see(const struct fg_demo_photo *photo, const struct f
     const double seen_y = fmin(y + side, height) - fmax(y, 0);
     if (seen_x <= 0 || seen_y <= 0 || seen_x * seen_y < .2 * side * side)
         return FG_SIGHT_NONE;
-    if (seen_x < side || seen_y < side)
+    if (x < 0 || y < 0 || x + side > width || y + side > height)
         return FG_SIGHT_PART;
     return FG_SIGHT_WHOLE;
 }

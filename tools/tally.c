@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/score.h"
+#include "tools/tally.h"
 
 #include <errno.h>
 #include <math.h>
@@ -28,7 +28,7 @@ struct spell {
     uint32_t track;
     int photograph;
     size_t first;
-    unsigned votes[FG_SCORE_PEOPLE];
+    unsigned votes[FG_TALLY_PEOPLE];
 };
 
 struct photograph {
@@ -36,37 +36,35 @@ struct photograph {
     size_t first, frames;
 };
 
-struct fg_score {
+struct fg_tally {
     unsigned n_people, n_photographs, n_decisions, n_spells;
-    struct fg_score_person people[FG_SCORE_PEOPLE];
+    struct fg_tally_person people[FG_TALLY_PEOPLE];
     struct photograph photographs[MOST_PHOTOGRAPHS];
     size_t n_frames;
-    struct fg_score_frame *frames;
+    struct fg_tally_frame *frames;
     struct faces *truth; // by frame
     struct spell *spells;
-    struct fg_score_decision *decisions;
+    struct fg_tally_decision *decisions;
     uint64_t seen, displaced, copied;
 };
 
-static int person_index(const struct fg_score *score, const char *name)
+static int person_index(const struct fg_tally *tally, const char *name)
 {
-    for (unsigned i = 0; i < score->n_people; i++) {
-        if (strcmp(score->people[i].name, name) == 0)
+    for (unsigned i = 0; i < tally->n_people; i++) {
+        if (strcmp(tally->people[i].name, name) == 0)
             return (int)i;
     }
-    return FG_SCORE_NOBODY;
+    return FG_TALLY_NOBODY;
 }
 
 static bool read_box(const struct fg_json *json, double ret[4])
 {
     for (size_t i = 0; i < 4; i++) {
         const struct fg_json *value = fg_json_at(json, i);
-        struct fg_json *holder = NULL;
         if (!value)
             return false;
-        // The reader knows members by name alone, so a number in an array is read from its text.
+        // json.h reads numbers by member name alone; an element is read from its text.
         char *text = fg_json_print(value, false);
-        (void)holder;
         ret[i] = text ? strtod(text, NULL) : NAN;
         free(text);
         if (!isfinite(ret[i]))
@@ -75,27 +73,27 @@ static bool read_box(const struct fg_json *json, double ret[4])
     return fg_json_count(json) == 4;
 }
 
-static bool read_people(struct fg_score *score, const struct fg_json *people)
+static bool read_people(struct fg_tally *tally, const struct fg_json *people)
 {
-    if (fg_json_count(people) > FG_SCORE_PEOPLE)
+    if (fg_json_count(people) > FG_TALLY_PEOPLE)
         return false;
     for (size_t i = 0; i < fg_json_count(people); i++) {
         const struct fg_json *p = fg_json_at(people, i);
-        struct fg_score_person *person = &score->people[score->n_people++];
+        struct fg_tally_person *person = &tally->people[tally->n_people++];
         snprintf(person->name, sizeof person->name, "%s", fg_json_get_string(p, "person", ""));
         person->enrolled = fg_json_get_bool(p, "enrolled", false);
         person->counts = fg_json_get_bool(p, "counts", false);
     }
-    return score->n_people > 0;
+    return tally->n_people > 0;
 }
 
-static bool read_photographs(struct fg_score *score, const struct fg_json *photographs)
+static bool read_photographs(struct fg_tally *tally, const struct fg_json *photographs)
 {
     if (fg_json_count(photographs) > MOST_PHOTOGRAPHS)
         return false;
     for (size_t i = 0; i < fg_json_count(photographs); i++) {
         const struct fg_json *p = fg_json_at(photographs, i);
-        struct photograph *photograph = &score->photographs[score->n_photographs++];
+        struct photograph *photograph = &tally->photographs[tally->n_photographs++];
         snprintf(photograph->name, sizeof photograph->name, "%s",
                  fg_json_get_string(p, "name", ""));
         photograph->first = (size_t)fg_json_get_number(p, "first", 0);
@@ -104,55 +102,54 @@ static bool read_photographs(struct fg_score *score, const struct fg_json *photo
     return true;
 }
 
-static int photograph_of(const struct fg_score *score, size_t frame)
+static int photograph_of(const struct fg_tally *tally, size_t frame)
 {
-    for (unsigned i = 0; i < score->n_photographs; i++) {
-        const struct photograph *p = &score->photographs[i];
+    for (unsigned i = 0; i < tally->n_photographs; i++) {
+        const struct photograph *p = &tally->photographs[i];
         if (frame >= p->first && frame - p->first < p->frames)
             return (int)i;
     }
     return -1;
 }
 
-static bool read_frame(struct fg_score *score, size_t index, const struct fg_json *json)
+static bool read_frame(struct fg_tally *tally, size_t index, const struct fg_json *json)
 {
-    struct fg_score_frame *frame = &score->frames[index];
+    struct fg_tally_frame *frame = &tally->frames[index];
     const struct fg_json *faces = fg_json_get(json, "faces");
     frame->offset = (uint64_t)fg_json_get_number(json, "offset", 0);
     frame->bytes = (uint64_t)fg_json_get_number(json, "bytes", 0);
-    frame->photograph = photograph_of(score, index);
+    frame->photograph = photograph_of(tally, index);
     if (fg_json_count(faces) > MOST_FACES || fg_json_get_number(json, "frame", -1) != (double)index)
         return false;
     for (size_t i = 0; i < fg_json_count(faces); i++) {
         const struct fg_json *f = fg_json_at(faces, i);
-        struct face *face = &score->truth[index].faces[score->truth[index].n++];
-        face->person = person_index(score, fg_json_get_string(f, "person", ""));
-        if (face->person == FG_SCORE_NOBODY || !read_box(fg_json_get(f, "box"), face->box))
+        struct face *face = &tally->truth[index].faces[tally->truth[index].n++];
+        face->person = person_index(tally, fg_json_get_string(f, "person", ""));
+        if (face->person == FG_TALLY_NOBODY || !read_box(fg_json_get(f, "box"), face->box))
             return false;
     }
     return true;
 }
 
-static bool read_truth(struct fg_score *score, const struct fg_json *json)
+static bool read_truth(struct fg_tally *tally, const struct fg_json *json)
 {
     const struct fg_json *frames = fg_json_get(json, "frames"), *member;
-    if (fg_json_get_number(json, "v", 0) != 1 ||
-        !read_people(score, fg_json_get(json, "people")) ||
-        !read_photographs(score, fg_json_get(json, "photographs")))
+    if (fg_json_get_number(json, "v", 0) != 1 || !read_people(tally, fg_json_get(json, "people")) ||
+        !read_photographs(tally, fg_json_get(json, "photographs")))
         return false;
-    score->n_frames = fg_json_count(frames);
-    score->frames = calloc(score->n_frames + 1, sizeof *score->frames);
-    score->truth = calloc(score->n_frames + 1, sizeof *score->truth);
-    score->spells = calloc(MOST_TRACKS, sizeof *score->spells);
-    score->decisions = calloc(FG_SCORE_DECISIONS, sizeof *score->decisions);
-    if (!score->frames || !score->truth || !score->spells || !score->decisions)
+    tally->n_frames = fg_json_count(frames);
+    tally->frames = calloc(tally->n_frames + 1, sizeof *tally->frames);
+    tally->truth = calloc(tally->n_frames + 1, sizeof *tally->truth);
+    tally->spells = calloc(MOST_TRACKS, sizeof *tally->spells);
+    tally->decisions = calloc(FG_TALLY_DECISIONS, sizeof *tally->decisions);
+    if (!tally->frames || !tally->truth || !tally->spells || !tally->decisions)
         return false;
-    for (size_t i = 0; i < score->n_frames; i++) {
+    for (size_t i = 0; i < tally->n_frames; i++) {
         member = fg_json_at(frames, i);
-        if (!read_frame(score, i, member))
+        if (!read_frame(tally, i, member))
             return false;
     }
-    return score->n_frames > 0;
+    return tally->n_frames > 0;
 }
 
 static int read_json(const char *path, struct fg_json **ret, struct fg_error *err)
@@ -169,35 +166,35 @@ static int read_json(const char *path, struct fg_json **ret, struct fg_error *er
     return r < 0 ? fg_fail_prefix(err, r, "%s", path) : 0;
 }
 
-int fg_score_create(const char *truth, struct fg_score **ret, struct fg_error *err)
+int fg_tally_create(const char *truth, struct fg_tally **ret, struct fg_error *err)
 {
     struct fg_json *json = NULL;
     int r = read_json(truth, &json, err);
     if (r < 0)
         return r;
-    struct fg_score *score = calloc(1, sizeof *score);
-    if (!score)
+    struct fg_tally *tally = calloc(1, sizeof *tally);
+    if (!tally)
         r = fg_fail(err, -ENOMEM, "not enough memory");
-    else if (!read_truth(score, json))
+    else if (!read_truth(tally, json))
         r = fg_fail(err, -EINVAL, "%s: not the truth of a reel; delete it and make it again",
                     truth);
     fg_json_destroy(json);
     if (r < 0)
-        fg_score_destroy(score);
+        fg_tally_destroy(tally);
     else
-        *ret = score;
+        *ret = tally;
     return r;
 }
 
-void fg_score_destroy(struct fg_score *score)
+void fg_tally_destroy(struct fg_tally *tally)
 {
-    if (!score)
+    if (!tally)
         return;
-    free(score->frames);
-    free(score->truth);
-    free(score->spells);
-    free(score->decisions);
-    free(score);
+    free(tally->frames);
+    free(tally->truth);
+    free(tally->spells);
+    free(tally->decisions);
+    free(tally);
 }
 
 static uint64_t get_u64(const struct fg_json *json, const char *name)
@@ -215,9 +212,9 @@ static enum fg_verdict verdict_of(const char *outcome)
     return strcmp(outcome, "retry") == 0 ? FG_VERDICT_RETRY : FG_VERDICT_NONE;
 }
 
-int fg_score_decide(struct fg_score *score, const struct fg_json *decision)
+int fg_tally_decide(struct fg_tally *tally, const struct fg_json *decision)
 {
-    struct fg_score_decision made = {
+    struct fg_tally_decision made = {
         .verdict = verdict_of(fg_json_get_string(decision, "outcome", "")),
         .track = (uint32_t)fg_json_get_number(decision, "track", 0),
         .t_capture_ns = get_u64(decision, "t_capture_ns"),
@@ -225,13 +222,14 @@ int fg_score_decide(struct fg_score *score, const struct fg_json *decision)
     };
     if (made.verdict == FG_VERDICT_NONE)
         return -EINVAL;
-    if (score->n_decisions == FG_SCORE_DECISIONS)
+    if (tally->n_decisions == FG_TALLY_DECISIONS)
         return -ENOSPC;
     snprintf(made.subject, sizeof made.subject, "%s", fg_json_get_string(decision, "subject", ""));
     if (made.verdict == FG_VERDICT_RETRY ||
-        (made.verdict == FG_VERDICT_DENY && fg_json_get_number(decision, "probes", 0) < GOOD_PROBES))
+        (made.verdict == FG_VERDICT_DENY &&
+         fg_json_get_number(decision, "probes", 0) < GOOD_PROBES))
         made.latency_ms = -1;
-    score->decisions[score->n_decisions++] = made;
+    tally->decisions[tally->n_decisions++] = made;
     return 0;
 }
 
@@ -244,25 +242,25 @@ static double overlap(const double a[4], const double b[4])
     return w * h / (a[2] * a[3] + b[2] * b[3] - w * h);
 }
 
-static struct spell *spell_of(struct fg_score *score, uint32_t track, int photograph, size_t frame)
+static struct spell *spell_of(struct fg_tally *tally, uint32_t track, int photograph, size_t frame)
 {
-    for (unsigned i = score->n_spells; i-- > 0;) {
-        if (score->spells[i].track == track && score->spells[i].photograph == photograph)
-            return &score->spells[i];
+    for (unsigned i = tally->n_spells; i-- > 0;) {
+        if (tally->spells[i].track == track && tally->spells[i].photograph == photograph)
+            return &tally->spells[i];
     }
-    if (score->n_spells == MOST_TRACKS)
+    if (tally->n_spells == MOST_TRACKS)
         return NULL;
-    struct spell *spell = &score->spells[score->n_spells++];
+    struct spell *spell = &tally->spells[tally->n_spells++];
     *spell = (struct spell){.track = track, .photograph = photograph, .first = frame};
     return spell;
 }
 
-static void vote(struct fg_score *score, size_t index, const struct fg_score_box *box)
+static void vote(struct fg_tally *tally, size_t index, const struct fg_tally_box *box)
 {
-    const struct faces *truth = &score->truth[index];
-    struct spell *spell = spell_of(score, box->track, score->frames[index].photograph, index);
+    const struct faces *truth = &tally->truth[index];
+    struct spell *spell = spell_of(tally, box->track, tally->frames[index].photograph, index);
     double best = LEAST_IOU;
-    int person = FG_SCORE_NOBODY;
+    int person = FG_TALLY_NOBODY;
     for (unsigned i = 0; i < truth->n; i++) {
         double iou = overlap(truth->faces[i].box, box->box);
         if (iou >= best) {
@@ -270,33 +268,33 @@ static void vote(struct fg_score *score, size_t index, const struct fg_score_box
             person = truth->faces[i].person;
         }
     }
-    if (spell && person != FG_SCORE_NOBODY)
+    if (spell && person != FG_TALLY_NOBODY)
         spell->votes[person]++;
 }
 
-static bool trace_frame(struct fg_score *score, const struct fg_json *json)
+static bool trace_frame(struct fg_tally *tally, const struct fg_json *json)
 {
     const struct fg_json *tracks = fg_json_get(json, "tracks");
     const double number = fg_json_get_number(json, "frame", -1);
-    if (number < 0 || number >= (double)score->n_frames)
+    if (number < 0 || number >= (double)tally->n_frames)
         return false;
     const size_t index = (size_t)number;
-    struct fg_score_frame *frame = &score->frames[index];
+    struct fg_tally_frame *frame = &tally->frames[index];
     frame->traced = true;
     frame->t_capture_ns = get_u64(json, "t_capture_ns");
-    for (size_t i = 0; i < fg_json_count(tracks) && frame->n_boxes < FG_SCORE_BOXES; i++) {
+    for (size_t i = 0; i < fg_json_count(tracks) && frame->n_boxes < FG_TALLY_BOXES; i++) {
         const struct fg_json *t = fg_json_at(tracks, i);
-        struct fg_score_box *box = &frame->boxes[frame->n_boxes];
+        struct fg_tally_box *box = &frame->boxes[frame->n_boxes];
         box->track = (uint32_t)fg_json_get_number(t, "track", 0);
         if (!read_box(fg_json_get(t, "box"), box->box))
             return false;
         frame->n_boxes++;
-        vote(score, index, box);
+        vote(tally, index, box);
     }
     return true;
 }
 
-int fg_score_trace(struct fg_score *score, const char *path, struct fg_error *err)
+int fg_tally_trace(struct fg_tally *tally, const char *path, struct fg_error *err)
 {
     FILE *file = fopen(path, "r");
     char *line = NULL;
@@ -312,12 +310,12 @@ int fg_score_trace(struct fg_score *score, const char *path, struct fg_error *er
         number++;
         r = fg_json_parse(line, (size_t)length, &json, err);
         if (r == 0 && fg_json_get_bool(json, "end", false)) {
-            score->seen = get_u64(json, "frames");
-            score->displaced = get_u64(json, "displaced");
-            score->copied = fg_json_get(json, "bytes_copied") ? get_u64(json, "bytes_copied")
-                                                              : UINT64_MAX;
+            tally->seen = get_u64(json, "frames");
+            tally->displaced = get_u64(json, "displaced");
+            tally->copied =
+                fg_json_get(json, "bytes_copied") ? get_u64(json, "bytes_copied") : UINT64_MAX;
             ended = true;
-        } else if (r == 0 && !trace_frame(score, json)) {
+        } else if (r == 0 && !trace_frame(tally, json)) {
             r = fg_fail(err, -EINVAL, "no frame of this footage");
         }
         fg_json_destroy(json);
@@ -333,24 +331,24 @@ int fg_score_trace(struct fg_score *score, const char *path, struct fg_error *er
 
 // The spell that a decision is about: the track's last one that had begun when its frame was
 // captured.
-static const struct spell *spell_at(const struct fg_score *score,
-                                    const struct fg_score_decision *decision)
+static const struct spell *spell_at(const struct fg_tally *tally,
+                                    const struct fg_tally_decision *decision)
 {
     const struct spell *found = NULL;
-    for (unsigned i = 0; i < score->n_spells; i++) {
-        const struct spell *spell = &score->spells[i];
+    for (unsigned i = 0; i < tally->n_spells; i++) {
+        const struct spell *spell = &tally->spells[i];
         if (spell->track == decision->track && spell->photograph >= 0 &&
-            score->frames[spell->first].t_capture_ns <= decision->t_capture_ns)
+            tally->frames[spell->first].t_capture_ns <= decision->t_capture_ns)
             found = spell;
     }
     return found;
 }
 
-static int person_of(const struct fg_score *score, const struct spell *spell)
+static int person_of(const struct fg_tally *tally, const struct spell *spell)
 {
-    int person = FG_SCORE_NOBODY;
+    int person = FG_TALLY_NOBODY;
     unsigned most = 0;
-    for (unsigned i = 0; spell && i < score->n_people; i++) {
+    for (unsigned i = 0; spell && i < tally->n_people; i++) {
         if (spell->votes[i] > most) {
             most = spell->votes[i];
             person = (int)i;
@@ -365,13 +363,13 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void time_decisions(const struct fg_score *score, struct fg_summary *ret)
+static void time_decisions(const struct fg_tally *tally, struct fg_summary *ret)
 {
-    static double ms[FG_SCORE_DECISIONS];
+    static double ms[FG_TALLY_DECISIONS];
     unsigned n = 0;
-    for (unsigned i = 0; i < score->n_decisions; i++) {
-        if (score->decisions[i].latency_ms >= 0)
-            ms[n++] = score->decisions[i].latency_ms;
+    for (unsigned i = 0; i < tally->n_decisions; i++) {
+        if (tally->decisions[i].latency_ms >= 0)
+            ms[n++] = tally->decisions[i].latency_ms;
     }
     qsort(ms, n, sizeof *ms, by_size);
     ret->timed = n;
@@ -379,11 +377,11 @@ static void time_decisions(const struct fg_score *score, struct fg_summary *ret)
     ret->p99_ms = n > 0 ? ms[(unsigned)ceil(.99 * n) - 1] : -1;
 }
 
-static void judge(struct fg_score *score, const struct fg_score_decision *decision,
+static void judge(struct fg_tally *tally, const struct fg_tally_decision *decision,
                   struct fg_summary *ret)
 {
-    const int index = person_of(score, spell_at(score, decision));
-    struct fg_score_person *person = index >= 0 ? &score->people[index] : NULL;
+    const int index = person_of(tally, spell_at(tally, decision));
+    struct fg_tally_person *person = index >= 0 ? &tally->people[index] : NULL;
     if (decision->verdict == FG_VERDICT_DENY && person)
         person->denials++;
     if (decision->verdict != FG_VERDICT_ADMIT)
@@ -397,25 +395,25 @@ static void judge(struct fg_score *score, const struct fg_score_decision *decisi
         person->wrong++;
 }
 
-void fg_score_sum(struct fg_score *score, struct fg_summary *ret)
+void fg_tally_sum(struct fg_tally *tally, struct fg_summary *ret)
 {
-    *ret = (struct fg_summary){.decisions = score->n_decisions,
-                               .frames = score->seen,
-                               .displaced = score->displaced,
-                               .frame_bytes_copied = score->copied};
-    for (unsigned i = 0; i < score->n_people; i++) {
-        struct fg_score_person *p = &score->people[i];
+    *ret = (struct fg_summary){.decisions = tally->n_decisions,
+                               .frames = tally->seen,
+                               .displaced = tally->displaced,
+                               .frame_bytes_copied = tally->copied};
+    for (unsigned i = 0; i < tally->n_people; i++) {
+        struct fg_tally_person *p = &tally->people[i];
         p->tracks = p->admits = p->denials = p->wrong = 0;
     }
-    for (unsigned i = 0; i < score->n_spells; i++) {
-        int person = person_of(score, &score->spells[i]);
+    for (unsigned i = 0; i < tally->n_spells; i++) {
+        int person = person_of(tally, &tally->spells[i]);
         if (person >= 0)
-            score->people[person].tracks++;
+            tally->people[person].tracks++;
     }
-    for (unsigned i = 0; i < score->n_decisions; i++)
-        judge(score, &score->decisions[i], ret);
-    for (unsigned i = 0; i < score->n_people; i++) {
-        const struct fg_score_person *p = &score->people[i];
+    for (unsigned i = 0; i < tally->n_decisions; i++)
+        judge(tally, &tally->decisions[i], ret);
+    for (unsigned i = 0; i < tally->n_people; i++) {
+        const struct fg_tally_person *p = &tally->people[i];
         if (!p->counts)
             continue;
         ret->people++;
@@ -427,48 +425,48 @@ void fg_score_sum(struct fg_score *score, struct fg_summary *ret)
             ret->strangers_denied += p->denials > 0 && p->wrong == 0;
         }
     }
-    time_decisions(score, ret);
+    time_decisions(tally, ret);
 }
 
-unsigned fg_score_people(const struct fg_score *score)
+unsigned fg_tally_people(const struct fg_tally *tally)
 {
-    return score->n_people;
+    return tally->n_people;
 }
 
-const struct fg_score_person *fg_score_person(const struct fg_score *score, unsigned index)
+const struct fg_tally_person *fg_tally_person(const struct fg_tally *tally, unsigned index)
 {
-    return &score->people[index];
+    return &tally->people[index];
 }
 
-size_t fg_score_frames(const struct fg_score *score)
+size_t fg_tally_frames(const struct fg_tally *tally)
 {
-    return score->n_frames;
+    return tally->n_frames;
 }
 
-const struct fg_score_frame *fg_score_frame(const struct fg_score *score, size_t index)
+const struct fg_tally_frame *fg_tally_frame(const struct fg_tally *tally, size_t index)
 {
-    return &score->frames[index];
+    return &tally->frames[index];
 }
 
-unsigned fg_score_photographs(const struct fg_score *score)
+unsigned fg_tally_photographs(const struct fg_tally *tally)
 {
-    return score->n_photographs;
+    return tally->n_photographs;
 }
 
-const char *fg_score_photograph(const struct fg_score *score, unsigned index)
+const char *fg_tally_photograph(const struct fg_tally *tally, unsigned index)
 {
-    return score->photographs[index].name;
+    return tally->photographs[index].name;
 }
 
-const struct fg_score_decision *fg_score_of_track(const struct fg_score *score, size_t frame,
+const struct fg_tally_decision *fg_tally_of_track(const struct fg_tally *tally, size_t frame,
                                                   uint32_t track)
 {
-    static const struct fg_score_decision none = {.verdict = FG_VERDICT_NONE};
-    const struct fg_score_decision *last = &none;
-    for (unsigned i = 0; i < score->n_decisions; i++) {
-        const struct fg_score_decision *d = &score->decisions[i];
-        const struct spell *spell = d->track == track ? spell_at(score, d) : NULL;
-        if (spell && spell->photograph == score->frames[frame].photograph)
+    static const struct fg_tally_decision none = {.verdict = FG_VERDICT_NONE};
+    const struct fg_tally_decision *last = &none;
+    for (unsigned i = 0; i < tally->n_decisions; i++) {
+        const struct fg_tally_decision *d = &tally->decisions[i];
+        const struct spell *spell = d->track == track ? spell_at(tally, d) : NULL;
+        if (spell && spell->photograph == tally->frames[frame].photograph)
             last = d;
     }
     return last;

