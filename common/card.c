@@ -76,7 +76,7 @@ static int read_point(void *target, const char *key, const char *value, struct f
     p.fmr = strtod(value, &rest);
     char *last = rest;
     p.fnmr = strtod(rest, &last);
-    if (*end || rest == value || last == rest || *last)
+    if (*end || end == key + strlen("score_") || rest == value || last == rest || *last)
         return fg_fail(err, -EINVAL, "%s = %s: write score_S = FMR FNMR", key, value);
     if (!(p.score >= -1 && p.score <= 1 && p.fmr >= 0 && p.fmr <= 1 && p.fnmr >= 0 && p.fnmr <= 1))
         return fg_fail(err, -EINVAL, "%s = %s: score within -1..1, rates within 0..1", key, value);

@@ -21,6 +21,7 @@ struct reader {
     void *target;
     unsigned seen[CONF_MOST_KEYS]; // line of the first sight, 0: not seen
     char calls[512][40];           // names that came through a '*' key, for duplicates
+    uint8_t call_keys[512];        // and which key that was
     unsigned n_calls;
     int code;
     struct fg_error *err;
@@ -31,7 +32,7 @@ static int set_text(const struct fg_conf_key *key, const char *value, char *at,
 {
     if (strlen(value) >= key->size)
         return fg_fail(err, -EINVAL, "%s: longer than %zu bytes", key->key, key->size - 1);
-    strcpy(at, value);
+    memcpy(at, value, strlen(value) + 1);
     return 0;
 }
 
@@ -134,9 +135,10 @@ static int duplicate(struct reader *r, size_t index, const char *section, const 
     if (r->n_calls == sizeof r->calls / sizeof *r->calls || strlen(name) >= sizeof *r->calls)
         return fg_fail(r->err, -EINVAL, "%s: too many keys, or too long a name", name);
     for (unsigned i = 0; i < r->n_calls; i++)
-        if (strcmp(r->calls[i], name) == 0)
+        if (r->call_keys[i] == index && strcmp(r->calls[i], name) == 0)
             return fg_fail(r->err, -EINVAL, "%s is given twice in [%s]", name, section);
-    strcpy(r->calls[r->n_calls++], name);
+    r->call_keys[r->n_calls] = (uint8_t)index;
+    memcpy(r->calls[r->n_calls++], name, strlen(name) + 1);
     return 0;
 }
 
@@ -169,20 +171,33 @@ static int on_key(void *context, const char *section, const char *name, const ch
     return r->code == 0;
 }
 
+static char *refuse_line(struct reader *r, const char *why, int number)
+{
+    r->code =
+        fg_fail(r->err, -EINVAL, "%s:%d: the line has %s %d bytes", r->path, r->line, why, number);
+    return NULL;
+}
+
 // libinih's handler gets no line number, so its reader is ours and counts. It also ends the
-// reading at the first error.
+// reading at the first error, and takes the indentation off, which libinih would read as a
+// continuation of the value above.
 static char *next_line(char *buffer, int size, void *stream)
 {
     struct reader *r = stream;
-    if (r->code < 0 || !fgets(buffer, size, r->file))
+    int length = 0, c = 0;
+    if (r->code < 0 || (c = getc(r->file)) == EOF)
         return NULL;
     r->line++;
-    size_t length = strlen(buffer);
-    if (length + 1 == (size_t)size && buffer[length - 1] != '\n') {
-        r->code = fg_fail(r->err, -EINVAL, "%s:%d: the line has over %d bytes", r->path, r->line,
-                          size - 2);
-        return NULL;
+    for (; c != EOF && c != '\n'; c = getc(r->file)) {
+        if (c == 0)
+            return refuse_line(r, "a NUL after", length);
+        if (length == size - 2)
+            return refuse_line(r, "over", size - 2);
+        if (length > 0 || (c != ' ' && c != '\t'))
+            buffer[length++] = (char)c;
     }
+    buffer[length++] = '\n';
+    buffer[length] = 0;
     return buffer;
 }
 
@@ -214,7 +229,7 @@ int fg_conf_read(const char *path, const struct fg_conf_key *keys, size_t count,
     int bad_line = ini_parse_stream(next_line, r, on_key, r);
     if (r->code == 0 && ferror(r->file))
         r->code = fg_fail(err, -EIO, "%s: can't be read", path);
-    if (r->code == 0 && bad_line > 0)
+    if (bad_line > 0 && (r->code == 0 || bad_line < r->line))
         r->code = fg_fail(err, -EINVAL, "%s:%d: neither [section], nor key = value, nor comment",
                           path, bad_line);
     if (r->code == 0)

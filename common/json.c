@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,18 @@ static struct fg_json *checked(cJSON *json)
     return (struct fg_json *)json;
 }
 
-// cJSON recurses for each level; a hostile text must not choose our stack.
-static bool too_deep(const char *text, size_t length)
+// cJSON recurses for each level; a hostile text must not choose our stack. An escaped NUL would
+// end a C string early: "guest\u0000" would be guest.
+static const char *unwelcome(const char *text, size_t length)
 {
     int depth = 0;
     bool quoted = false;
     for (size_t i = 0; i < length; i++) {
+        if (text[i] == 0)
+            return "with a NUL byte";
         if (quoted) {
+            if (text[i] == '\\' && length - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0)
+                return "with an escaped NUL";
             if (text[i] == '\\')
                 i++;
             else if (text[i] == '"')
@@ -38,22 +44,21 @@ static bool too_deep(const char *text, size_t length)
             quoted = true;
         } else if (text[i] == '{' || text[i] == '[') {
             if (++depth > JSON_MOST_DEPTH)
-                return true;
+                return "nested over 64 deep";
         } else if (text[i] == '}' || text[i] == ']') {
             depth--;
         }
     }
-    return false;
+    return NULL;
 }
 
 int fg_json_parse(const void *text, size_t length, struct fg_json **ret, struct fg_error *err)
 {
     if (length > JSON_MOST_BYTES)
         return fg_fail(err, -EINVAL, "JSON of %zu bytes; the limit is %u", length, JSON_MOST_BYTES);
-    if (too_deep(text, length))
-        return fg_fail(err, -EINVAL, "JSON nested over %d deep", JSON_MOST_DEPTH);
-    if (length > 0 && memchr(text, 0, length))
-        return fg_fail(err, -EINVAL, "JSON with a NUL byte");
+    const char *why = unwelcome(text, length);
+    if (why)
+        return fg_fail(err, -EINVAL, "JSON %s", why);
     const char *end = NULL;
     cJSON *json = cJSON_ParseWithLengthOpts(text, length, &end, false);
     if (!json)
@@ -121,7 +126,7 @@ const char *fg_json_get_string(const struct fg_json *object, const char *name, c
 double fg_json_get_number(const struct fg_json *object, const char *name, double absent)
 {
     const cJSON *item = tree(fg_json_get(object, name));
-    return cJSON_IsNumber(item) ? item->valuedouble : absent;
+    return cJSON_IsNumber(item) && isfinite(item->valuedouble) ? item->valuedouble : absent;
 }
 
 bool fg_json_get_bool(const struct fg_json *object, const char *name, bool absent)

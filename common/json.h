@@ -28,7 +28,8 @@ void fg_json_add_string(struct fg_json *parent, const char *name, const char *va
 void fg_json_add_number(struct fg_json *parent, const char *name, double value);
 void fg_json_add_bool(struct fg_json *parent, const char *name, bool value);
 
-// Reading; borrowed. A member that is absent or of another type gives the default.
+// Reading; borrowed. A member that is absent or of another type gives the default, and so does a
+// number too large for a double (1e999).
 const struct fg_json *fg_json_get(const struct fg_json *object, const char *name);
 const char *fg_json_get_string(const struct fg_json *object, const char *name, const char *absent);
 double fg_json_get_number(const struct fg_json *object, const char *name, double absent);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/exit.h"
@@ -104,7 +105,7 @@ static uint32_t resident_kib(void)
         resident = 0;
     if (f)
         fclose(f);
-    return (uint32_t)(resident * 4);
+    return (uint32_t)(resident * ((unsigned long)sysconf(_SC_PAGESIZE) / 1024));
 }
 
 static void send_beat(struct camera *c, uint32_t state, uint64_t now)
@@ -193,14 +194,26 @@ static void report(struct camera *c, double seconds)
            n.frames, seconds, displaced, fg_source_broken(c->source), n.probes, n.notices, copied);
 }
 
+// In slices: a signal that comes just before the wait would not end it.
+static void wait_for_matcher(struct camera *c)
+{
+    const uint64_t end = fg_monotonic_ns() + c->options.wait_ms * 1000000ull;
+    int code;
+    do {
+        uint64_t now = fg_monotonic_ns(), left_ms = now < end ? (end - now) / 1000000 : 0;
+        code = fg_publisher_wait(c->publisher, left_ms < 200 ? (int)left_ms : 200);
+    } while (code < 0 && !stopping && fg_monotonic_ns() < end);
+    if (code < 0 && !stopping)
+        fg_log(FG_LOG_WARNING, "no matcher listens on %s yet; going on", c->options.probe);
+}
+
 static int run(struct camera *c, struct fg_error *err)
 {
     struct fg_source_info info;
     fg_source_info(c->source, &info);
     fg_log(FG_LOG_INFO, "lane %s, camera %s: %s, engine %s", c->options.lane, c->options.id,
            info.description, fg_vision_engine(c->vision));
-    if (fg_publisher_wait(c->publisher, (int)c->options.wait_ms) < 0)
-        fg_log(FG_LOG_WARNING, "no matcher listens on %s yet; going on", c->options.probe);
+    wait_for_matcher(c);
     int code = fg_capture_start(c->source, c->box, c->options.rate == 0, &c->capture);
     if (code < 0)
         return fg_fail(err, code, "can't start the capture thread: %s", strerror(-code));

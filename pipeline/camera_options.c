@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/camera_options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
@@ -113,10 +114,21 @@ static int one_option(int option, struct fg_camera_options *o, const char **conf
         const struct fg_conf_key *key = &keys[option - 1];
         int code = fg_conf_set(key, key->type == FG_CONF_BOOL ? "yes" : optarg, o, err);
         return code < 0 ? fg_fail_prefix(err, -EINVAL, "--%s", key->key) : 0;
-    } else {
-        return fg_fail(err, -EINVAL, "unknown option or missing value; see --help");
     }
     return 0;
+}
+
+// getopt_long's '?': optopt is 0 for an unknown long option, a key's number when its value is
+// missing (or not wanted), and a letter for a short option.
+static int bad_option(char **argv, struct fg_error *err)
+{
+    const char *last = argv[optind - 1];
+    if (optopt == 0)
+        return fg_fail(err, -EINVAL, "%s: unknown or ambiguous option; see --help", last);
+    if (optopt < 128 && isgraph(optopt))
+        return fg_fail(err, -EINVAL, "-%c: unknown option; see --help", optopt);
+    return fg_fail(err, -EINVAL, "%s: this option %s a value; see --help", last,
+                   strchr(last, '=') ? "takes no" : "needs");
 }
 
 static int read_arguments(int argc, char **argv, struct fg_camera_options *o, const char **config,
@@ -128,7 +140,7 @@ static int read_arguments(int argc, char **argv, struct fg_camera_options *o, co
     optind = 0; // this runs twice: options win over the file, wherever --config stands
     opterr = 0;
     while (code == 0 && (option = getopt_long(argc, argv, "", table, NULL)) != -1)
-        code = one_option(option, o, config, err);
+        code = option == '?' ? bad_option(argv, err) : one_option(option, o, config, err);
     if (code == 0 && optind < argc)
         code = fg_fail(err, -EINVAL, "%s: not an option; see --help", argv[optind]);
     return code;

@@ -16,6 +16,7 @@
 #define AGAIN_WIDTHS    2.4f // side of the second pass's square, in box widths
 #define AGAIN_FAR       0.5f // the face found again lies within this many old widths
 #define SMALLEST_AT_128 12.0f
+#define ALONG_MOST      8 // squares along one side of the frame
 
 struct fg_detector {
     struct fg_accel *accel;
@@ -93,7 +94,8 @@ void fg_detector_close(struct fg_detector *detector)
     free(detector);
 }
 
-// Starts of squares along one side: as few as cover it with an overlap of 1/4 of a square.
+// Starts of squares along one side: as few as cover it with an overlap of half a square, or 1/4
+// where `most` are not enough for that.
 static unsigned starts(float length, float side, float *ret, unsigned most)
 {
     if (length <= side * 1.05f) {
@@ -110,9 +112,11 @@ static unsigned starts(float length, float side, float *ret, unsigned most)
 unsigned fg_detector_squares(uint32_t width, uint32_t height, float smallest,
                              struct fg_square ret[FG_SQUARES_MAX])
 {
-    float side = fminf((float)(width < height ? width : height), SMALLEST_AT_128 * smallest);
-    float xs[8], ys[8];
-    unsigned nx = starts((float)width, side, xs, 8), ny = starts((float)height, side, ys, 8);
+    const float w = (float)width, h = (float)height;
+    float side = fminf(fminf(w, h), SMALLEST_AT_128 * smallest);
+    side = fmaxf(side, fmaxf(w, h) / (1 + 0.75f * (ALONG_MOST - 1))); // else gaps would be left
+    float xs[ALONG_MOST], ys[ALONG_MOST];
+    unsigned nx = starts(w, side, xs, ALONG_MOST), ny = starts(h, side, ys, ALONG_MOST);
     for (unsigned i = 0; i < nx * ny; i++)
         ret[i] = (struct fg_square){xs[i % nx], ys[i / nx], side};
     return nx * ny;

@@ -35,8 +35,10 @@ int fg_detector_open(const struct fg_card *card, const struct fg_accel_options *
 void fg_detector_close(struct fg_detector *detector); // accepts NULL
 
 // The squares of a first pass in which a face of `smallest` pixels is still found: as large as
-// the frame's shorter side allows, at most 12 times `smallest`, overlapping by half at least what
-// the largest face needs. Returns how many (at most FG_SQUARES_MAX).
+// the frame's shorter side allows, at most 12 times `smallest`, each overlapping the next by half.
+// There are at most 8 along a side: from 54 times `smallest` on they overlap by a quarter, and in
+// a frame longer than 75 times `smallest` they grow, so that no part is left out. Returns how many
+// (at most FG_SQUARES_MAX).
 unsigned fg_detector_squares(uint32_t width, uint32_t height, float smallest,
                              struct fg_square ret[FG_SQUARES_MAX]);
 

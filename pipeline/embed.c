@@ -19,6 +19,9 @@ int fg_embedder_open(const struct fg_card *card, const struct fg_accel_options *
 {
     if (card->kind != FG_CARD_EMBEDDER)
         return fg_fail(err, -EINVAL, "model %s is not an embedder", card->name);
+    if (card->width != card->height)
+        return fg_fail(err, -EINVAL, "model %s: its input is %ux%u; an aligned face is square",
+                       card->name, card->width, card->height);
     struct fg_embedder *e = calloc(1, sizeof *e);
     if (!e)
         return fg_fail(err, -ENOMEM, "out of memory");

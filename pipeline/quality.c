@@ -11,7 +11,7 @@ const struct fg_quality_limits fg_quality_gate = {
     .yaw = 50,
     .dark = 25,
     .bright = 240,
-    .sharpness = 0.004f,
+    .sharpness = 0.0008f,
     .face_score = 0.5f,
 };
 
@@ -104,7 +104,7 @@ void fg_quality_unify(struct fg_quality *quality, float min_norm)
 {
     float u = 0.2f + 0.8f * share(quality->eye_distance, 12, 36);
     u *= 0.2f + 0.8f * share(fabsf(quality->yaw), 60, 20);
-    u *= 0.3f + 0.7f * share(quality->sharpness, 0.002f, 0.012f);
+    u *= 0.3f + 0.7f * share(quality->sharpness, 0.0008f, 0.008f);
     u *= share(quality->luminance, 10, 60) * share(quality->luminance, 250, 215);
     u *= share(quality->contrast, 4, 20);
     u *= share(quality->face_score, 0.3f, 0.9f);

@@ -405,6 +405,26 @@ static void test_duplicates(void **state)
     expect_last(FG_ADMIT, "matched", 3);
 }
 
+// A presence is counted from when the person was last known there, not from the admission.
+static void test_presence_lasts(void **state)
+{
+    (void)state;
+    struct vector face = vector(.9f, 0, 0, 5);
+    enrol("alpha", vector(1, 0, 0, 3));
+    probe(1, face);
+    pass_time(5000);
+    notice(1, FG_REASON_TRACK_LOST);
+    pass_time(1000);
+    probe(2, face);
+    assert_int_equal(n_seen, 1);
+    pass_time(5000);
+    probe(2, stranger(7)); // takes over the track's number
+    pass_time(1000);
+    probe(3, face);
+    assert_int_equal(fg_decide_counters(decide)->outcomes[FG_ADMIT], 1);
+    assert_int_equal(fg_decide_counters(decide)->duplicates, 2);
+}
+
 static void refuse_once(uint32_t track)
 {
     for (unsigned i = 0; i < policy.good_probes; i++)
@@ -799,6 +819,7 @@ int main(void)
         TEST(test_swap_never_fuses),
         TEST(test_swap_is_judged_alone),
         TEST(test_duplicates),
+        TEST(test_presence_lasts),
         TEST(test_attempts),
         TEST(test_occupied_lane_keeps_attempts),
         TEST(test_track_lost),

@@ -225,6 +225,10 @@ static void test_lengths(void **state)
             put_u32(bytes + 8, (uint32_t)cut);
             assert_int_equal(decode(bytes, cut), want);
         }
+        for (uint32_t wrong = (uint32_t)length - 1; wrong <= length + 1; wrong += 2) {
+            put_u32(bytes + 8, wrong);
+            assert_int_equal(decode(bytes, length), -EBADMSG);
+        }
         put_u32(bytes + 8, 0xffffffffu);
         assert_int_equal(decode(bytes, length), -EBADMSG);
     }

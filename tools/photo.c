@@ -19,7 +19,7 @@ static const struct fg_quality_limits photo_limits = {
     .yaw = 40,
     .dark = 25,
     .bright = 240,
-    .sharpness = 0.003f,
+    .sharpness = 0.0012f,
     .face_score = 0.5f,
 };
 

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 PACKAGES="gcc libc6-dev make pkg-config libzmq3-dev liblmdb-dev libxnnpack-dev libpthreadpool-dev
 libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libexif-dev libsodium-dev libcjson-dev
-libinih-dev libcmocka-dev clang-format cppcheck mandoc shellcheck"
+libinih-dev libcmocka-dev g++ clang-format cppcheck mandoc shellcheck"
 
 list=models/models.list
 models=${FACEGATE_MODELS_DIR:-models}

@@ -9,6 +9,7 @@
 
 #include "pipeline/image.h"
 #include "tools/draw.h"
+#include "tools/takes.h"
 
 #define COLUMNS     2
 #define CELL_WIDTH  960
@@ -28,7 +29,13 @@ static uint32_t colour_of(enum fg_verdict verdict)
     return FG_DRAW_RGB(250, 210, 50);
 }
 
-// The frame with most decided tracks in it; among equals the one nearest to two thirds of the
+static bool whole(const double box[4])
+{
+    return box[0] >= 0 && box[1] >= 0 && box[0] + box[2] <= FG_TAKES_WIDTH &&
+           box[1] + box[3] <= FG_TAKES_HEIGHT;
+}
+
+// The frame with most decided and whole faces; among equals the one nearest to two thirds of the
 // photograph's time, where people are near and still together. SIZE_MAX: none was traced.
 static size_t telling_frame(const struct fg_tally *tally, int photograph)
 {
@@ -40,13 +47,16 @@ static size_t telling_frame(const struct fg_tally *tally, int photograph)
         first = first == SIZE_MAX ? i : first;
         last = i;
     }
-    for (size_t i = first; i <= last && first != SIZE_MAX; i++) {
+    for (size_t i = first; first != SIZE_MAX && i <= last; i++) {
         const struct fg_tally_frame *frame = fg_tally_frame(tally, i);
         if (!frame->traced)
             continue;
         double worth = 1 - fabs((double)(i - first) / (double)(last - first + 1) - .66);
-        for (unsigned k = 0; k < frame->n_boxes; k++)
-            worth += fg_tally_of_track(tally, i, frame->boxes[k].track)->verdict > FG_VERDICT_RETRY;
+        for (unsigned k = 0; k < frame->n_boxes; k++) {
+            const struct fg_tally_box *box = &frame->boxes[k];
+            worth += whole(box->box) &&
+                     fg_tally_of_track(tally, i, box->track)->verdict > FG_VERDICT_RETRY;
+        }
         if (worth > most) {
             most = worth;
             best = i;
@@ -75,8 +85,8 @@ static int read_frame(FILE *footage, const struct fg_tally_frame *frame, struct 
     return r;
 }
 
-static void annotate(const struct fg_tally *tally, size_t index, int x, int y, double scale,
-                     struct fg_picture *sheet)
+static void annotate(const struct fg_tally *tally, size_t index, double scale,
+                     struct fg_picture *cell)
 {
     const struct fg_tally_frame *frame = fg_tally_frame(tally, index);
     for (unsigned i = 0; i < frame->n_boxes; i++) {
@@ -84,37 +94,40 @@ static void annotate(const struct fg_tally *tally, size_t index, int x, int y, d
         const struct fg_tally_decision *said = fg_tally_of_track(tally, index, box->track);
         const uint32_t colour = colour_of(said->verdict);
         char label[96];
-        snprintf(label, sizeof label, "#%u %s%.32s", box->track,
-                 said->verdict == FG_VERDICT_ADMIT  ? "admit "
-                 : said->verdict == FG_VERDICT_DENY ? "deny"
-                                                    : "undecided",
-                 said->subject);
-        const int left = x + (int)(box->box[0] * scale), top = y + (int)(box->box[1] * scale);
-        fg_draw_box(sheet, left, top, (int)(box->box[2] * scale), (int)(box->box[3] * scale), 3,
+        if (said->verdict == FG_VERDICT_ADMIT)
+            snprintf(label, sizeof label, "#%u admit %.32s", box->track, said->subject);
+        else
+            snprintf(label, sizeof label, "#%u %s", box->track,
+                     said->verdict == FG_VERDICT_DENY ? "deny" : "undecided");
+        const int left = (int)(box->box[0] * scale), top = (int)(box->box[1] * scale);
+        fg_draw_box(cell, left, top, (int)(box->box[2] * scale), (int)(box->box[3] * scale), 3,
                     colour);
         const int above = top - fg_draw_label_height(TEXT);
-        fg_draw_label(sheet, left, above < y ? y : above, TEXT, BLACK, colour, label);
+        fg_draw_label(cell, left < 0 ? 0 : left, above < 0 ? 0 : above, TEXT, BLACK, colour, label);
     }
 }
 
 static int draw_cell(const struct fg_tally *tally, int photograph, FILE *footage,
-                     struct fg_picture *sheet, struct fg_error *err)
+                     struct fg_picture *cell, struct fg_error *err)
 {
     const size_t index = telling_frame(tally, photograph);
-    if (index == SIZE_MAX)
-        return 0;
-    const int x = photograph % COLUMNS * CELL_WIDTH, y = photograph / COLUMNS * CELL_HEIGHT;
     struct fg_picture picture = {0};
     char label[128];
-    int r = read_frame(footage, fg_tally_frame(tally, index), &picture, err);
-    if (r < 0)
-        return r;
-    fg_draw_picture(sheet, x, y, CELL_WIDTH, CELL_HEIGHT, &picture);
-    annotate(tally, index, x, y, (double)CELL_WIDTH / picture.width, sheet);
-    fg_picture_finish(&picture);
-    snprintf(label, sizeof label, "%s frame %zu", fg_tally_photograph(tally, (unsigned)photograph),
-             index);
-    fg_draw_label(sheet, x, y + CELL_HEIGHT - fg_draw_label_height(TEXT), TEXT, WHITE, BACK, label);
+    if (index == SIZE_MAX) {
+        snprintf(label, sizeof label, "%s: not seen",
+                 fg_tally_photograph(tally, (unsigned)photograph));
+        fg_draw_fill(cell, 0, 0, CELL_WIDTH, CELL_HEIGHT, BACK);
+    } else {
+        int r = read_frame(footage, fg_tally_frame(tally, index), &picture, err);
+        if (r < 0)
+            return r;
+        fg_draw_picture(cell, 0, 0, CELL_WIDTH, CELL_HEIGHT, &picture);
+        annotate(tally, index, (double)CELL_WIDTH / picture.width, cell);
+        fg_picture_finish(&picture);
+        snprintf(label, sizeof label, "%s frame %zu",
+                 fg_tally_photograph(tally, (unsigned)photograph), index);
+    }
+    fg_draw_label(cell, 0, CELL_HEIGHT - fg_draw_label_height(TEXT), TEXT, WHITE, BACK, label);
     return 0;
 }
 
@@ -123,20 +136,26 @@ int fg_sheet_write(const struct fg_tally *tally, const char *footage, const char
 {
     const int count = (int)fg_tally_photographs(tally);
     const int rows = (count + COLUMNS - 1) / COLUMNS;
-    struct fg_picture sheet = {0};
+    struct fg_picture sheet = {0}, cell = {0};
     FILE *file = fopen(footage, "rb");
     if (!file)
         return fg_fail(err, -errno, "%s: %s", footage, strerror(errno));
     int r = fg_picture_init(&sheet, COLUMNS * CELL_WIDTH, (uint32_t)(rows * CELL_HEIGHT + CAPTION));
+    if (r == 0)
+        r = fg_picture_init(&cell, CELL_WIDTH, CELL_HEIGHT);
     if (r < 0)
         fg_fail(err, r, "not enough memory");
-    for (int i = 0; i < count && r == 0; i++)
-        r = draw_cell(tally, i, file, &sheet, err);
+    for (int i = 0; i < count && r == 0; i++) {
+        r = draw_cell(tally, i, file, &cell, err);
+        fg_draw_picture(&sheet, i % COLUMNS * CELL_WIDTH, i / COLUMNS * CELL_HEIGHT, CELL_WIDTH,
+                        CELL_HEIGHT, &cell);
+    }
     if (r == 0) {
         fg_draw_fill(&sheet, 0, rows * CELL_HEIGHT, COLUMNS * CELL_WIDTH, CAPTION, BACK);
         fg_draw_text(&sheet, 12, rows * CELL_HEIGHT + 16, TEXT, WHITE, caption);
         r = fg_image_write_png(path, sheet.rgb, sheet.width, sheet.height, sheet.width * 3, err);
     }
+    fg_picture_finish(&cell);
     fg_picture_finish(&sheet);
     fclose(file);
     return r;

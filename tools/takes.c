@@ -12,7 +12,7 @@
 #include "tools/view.h"
 #include "tools/walk.h"
 
-#define RECIPE       3 // raise it whenever the same photographs would give another reel
+#define RECIPE       1 // raise it whenever the same photographs would give another reel
 #define NOISE        2.0
 #define EMPTY_FRAMES 10
 #define EMPTY_LIGHT  .3

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# `make lint`: format, static analysis, who may include whom, headers that compile alone, manuals,
+# scripts. Prints each finding and ends with 1 if there was any.
+set -u
+cd "$(dirname "$0")/.."
+bad=0
+note() {
+    printf 'lint: %s\n' "$*"
+    bad=1
+}
+
+sources=$(find common accel pipeline matcher tools demo tests bench examples -name '*.c' 2>/dev/null | sort)
+headers=$(find common accel pipeline matcher tools demo tests bench examples -name '*.h' 2>/dev/null | sort)
+
+# ---- format
+# shellcheck disable=SC2086
+clang-format --dry-run --Werror $sources $headers || note "run clang-format -i on the files above"
+
+# ---- layers: common <- accel <- pipeline, common <- matcher; pipeline and matcher never meet
+layer() { # folder, then what it may not include
+    folder=$1
+    shift
+    for other in "$@"; do
+        found=$(grep -n "#include \"$other/" "$folder"/*.c "$folder"/*.h 2>/dev/null)
+        [ -z "$found" ] || note "$folder/ must not know $other/: $found"
+    done
+}
+layer common accel pipeline matcher tools demo
+layer accel pipeline matcher tools demo
+layer pipeline matcher tools demo
+layer matcher accel pipeline tools demo
+layer tools demo matcher
+
+# ---- a third-party header stands in one file of each program
+one_file() { # header, the only file that may have it
+    found=$(grep -l "#include <$1>" common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] tools/*.[ch] demo/*.[ch] 2>/dev/null | grep -vx "$2")
+    [ -z "$found" ] || note "<$1> belongs in $2 alone, not in $found"
+}
+one_file ini.h common/conf.c
+one_file cjson/cJSON.h common/json.c
+one_file zmq.h common/bus.c
+one_file xnnpack.h accel/engine_xnnpack.c
+one_file turbojpeg.h pipeline/image_jpeg.c
+one_file jpeglib.h none
+one_file png.h pipeline/image_png.c
+one_file libexif/exif-data.h pipeline/image_exif.c
+one_file lmdb.h matcher/gallery.c
+found=$(grep -l '#include <sodium.h>' common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] tools/*.[ch] 2>/dev/null |
+    grep -vx -e accel/digest.c -e matcher/seal.c)
+[ -z "$found" ] || note "<sodium.h> belongs in accel/digest.c and matcher/seal.c (two programs), not in $found"
+
+# ---- functions that have no place here (git's banned.h)
+# shellcheck disable=SC2086
+found=$(grep -nwE '(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|gmtime|localtime)\(' $sources | grep -v 'lint: allow')
+[ -z "$found" ] || note "banned function: $found"
+
+# ---- each header compiles alone, as C and as C++
+for header in $headers; do
+    printf '#include "%s"\n' "$header" |
+        ${CC:-cc} -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -x c - || note "$header does not compile alone as C"
+    case $header in
+    tools/* | tests/* | demo/* | bench/*) continue ;;
+    esac
+    printf '#include "%s"\n' "$header" |
+        ${CXX:-c++} -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -x c++ - || note "$header does not compile alone as C++"
+done
+
+# ---- manuals and scripts
+for manual in man/*.[1578]; do
+    mandoc -T lint -W warning "$manual" || note "$manual: see mandoc's findings"
+done
+shellcheck tools/*.sh tests/*.sh .ci/run || note "shellcheck found something"
+
+# ---- static analysis, on all processors
+# shellcheck disable=SC2086
+cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr -j "$(nproc)" \
+    --suppress=missingIncludeSystem --suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE \
+    "-DFG_VERSION=\"0\"" -D__linux__ -I. $sources || note "cppcheck found something"
+
+[ $bad = 0 ] && echo "lint: clean"
+exit $bad
