@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 struct fg_engine_binding {
-    void *const *inputs; // by graph input: float32, 64-byte aligned, FG_ENGINE_SLACK bytes longer
+    void *const *inputs;   // by graph input: float32, 64-byte aligned, FG_ENGINE_SLACK bytes longer
     void *const *outputs;  // by graph output, the same
     const char **backends; // by node: to be filled with static texts, for the placement report
 };

@@ -86,8 +86,7 @@ static int define_external(struct builder *b, const struct fg_tensor *tensor, vo
 static int define_constant(struct builder *b, const struct fg_tensor *tensor, uint32_t *ret)
 {
     size_t room = (tensor->bytes + FG_ENGINE_SLACK + 63) & ~(size_t)63;
-    void **copies =
-        realloc(b->model->copies, (b->model->n_copies + 1u) * sizeof *b->model->copies);
+    void **copies = realloc(b->model->copies, (b->model->n_copies + 1u) * sizeof *b->model->copies);
     if (copies)
         b->model->copies = copies;
     void *copy = copies ? aligned_alloc(64, room) : NULL;
@@ -150,8 +149,8 @@ static int add_conv(struct builder *b, const struct fg_node *n, uint32_t in, uin
     uint32_t channels = b->graph->tensors[n->inputs[0]].dims[3];
     if (n->op == FG_OP_CONV)
         return code_of(xnn_define_convolution_2d(
-            b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2],
-            f[1], f[2], n->stride_h, n->stride_w, n->dilation_h, n->dilation_w, 1, channels, f[0],
+            b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2], f[1],
+            f[2], n->stride_h, n->stride_w, n->dilation_h, n->dilation_w, 1, channels, f[0],
             range.low, range.high, in, filter, bias, out, 0));
     return code_of(xnn_define_depthwise_convolution_2d(
         b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2], f[1],
@@ -177,10 +176,10 @@ static int add_fully_connected(struct builder *b, const struct fg_node *n, uint3
 static int add_pool(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
 {
     struct range range = range_of(n);
-    return code_of(xnn_define_max_pooling_2d(
-        b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2],
-        n->kernel_h, n->kernel_w, n->stride_h, n->stride_w, n->dilation_h, n->dilation_w,
-        range.low, range.high, in, out, 0));
+    return code_of(xnn_define_max_pooling_2d(b->subgraph, n->pad_before[1], n->pad_after[2],
+                                             n->pad_after[1], n->pad_before[2], n->kernel_h,
+                                             n->kernel_w, n->stride_h, n->stride_w, n->dilation_h,
+                                             n->dilation_w, range.low, range.high, in, out, 0));
 }
 
 static int add_binary(struct builder *b, const struct fg_node *n, uint32_t x, uint32_t out)
@@ -244,8 +243,7 @@ static int add_concat(struct builder *b, const struct fg_node *n, uint32_t out)
             if (!last)
                 r = define(b, whole->n_dims, whole->dims, NULL, XNN_INVALID_VALUE_ID, 0, &next);
             if (r == 0)
-                r = code_of(
-                    xnn_define_add2(b->subgraph, -INFINITY, INFINITY, sum, part, next, 0));
+                r = code_of(xnn_define_add2(b->subgraph, -INFINITY, INFINITY, sum, part, next, 0));
             part = next;
         }
         sum = part;

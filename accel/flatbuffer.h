@@ -47,8 +47,7 @@ int fg_flat_fail(struct fg_flat *flat, int code, const char *format, ...)
 // The root table, after a look at the 4-character identifier.
 struct fg_flat_table fg_flat_root(struct fg_flat *flat, const char *identifier);
 
-int fg_flat_i8(struct fg_flat *flat, const struct fg_flat_table *table, unsigned field,
-               int absent);
+int fg_flat_i8(struct fg_flat *flat, const struct fg_flat_table *table, unsigned field, int absent);
 int32_t fg_flat_i32(struct fg_flat *flat, const struct fg_flat_table *table, unsigned field,
                     int32_t absent);
 uint64_t fg_flat_u64(struct fg_flat *flat, const struct fg_flat_table *table, unsigned field,

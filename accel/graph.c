@@ -131,8 +131,8 @@ int fg_graph_add_tensor(struct fg_graph *graph, const char *name, enum fg_type t
         return r;
     if (graph->n_tensors >= FG_GRAPH_MAX_TENSORS)
         return fg_fail(err, -EFBIG, "more than %u tensors", FG_GRAPH_MAX_TENSORS);
-    struct fg_tensor *tensors = grow(graph->tensors, graph->n_tensors, &graph->tensors_capacity,
-                                     sizeof *graph->tensors);
+    struct fg_tensor *tensors =
+        grow(graph->tensors, graph->n_tensors, &graph->tensors_capacity, sizeof *graph->tensors);
     if (!tensors)
         return fg_fail(err, -ENOMEM, "no memory for the graph");
     graph->tensors = tensors;

@@ -21,11 +21,11 @@ extern "C" {
 // Limits on what a model file may ask for.
 #define FG_GRAPH_MAX_TENSORS   8192u
 #define FG_GRAPH_MAX_NODES     4096u
-#define FG_GRAPH_MAX_ENDS      64u         // inputs, and outputs, of the whole graph
-#define FG_GRAPH_MAX_INPUTS    16u         // of one node
-#define FG_GRAPH_MAX_ELEMENTS  (1u << 26)  // of one tensor
+#define FG_GRAPH_MAX_ENDS      64u          // inputs, and outputs, of the whole graph
+#define FG_GRAPH_MAX_INPUTS    16u          // of one node
+#define FG_GRAPH_MAX_ELEMENTS  (1u << 26)   // of one tensor
 #define FG_GRAPH_MAX_CONSTANTS (512u << 20) // bytes, all constants together
-#define FG_GRAPH_MAX_STEP      4096u       // strides, kernel sides, paddings
+#define FG_GRAPH_MAX_STEP      4096u        // strides, kernel sides, paddings
 
 #define FG_NO_TENSOR UINT32_MAX
 
@@ -109,8 +109,7 @@ void fg_graph_destroy(struct fg_graph *graph);
 // Adds a computed tensor and gives its index. The name is copied. -EINVAL: a zero dimension, too
 // many dimensions; -EFBIG: over a limit above; -ENOMEM.
 int fg_graph_add_tensor(struct fg_graph *graph, const char *name, enum fg_type type,
-                        unsigned n_dims, const uint32_t *dims, uint32_t *ret,
-                        struct fg_error *err);
+                        unsigned n_dims, const uint32_t *dims, uint32_t *ret, struct fg_error *err);
 // Makes a tensor constant: room for its data (zeros), to be filled by the caller.
 int fg_graph_make_constant(struct fg_graph *graph, uint32_t tensor, struct fg_error *err);
 // Appends a node, copied.

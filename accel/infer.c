@@ -91,8 +91,9 @@ static int infer_conv(const struct fg_graph *graph, unsigned i, struct shape *s,
     const struct fg_tensor *in = input(graph, i, 0), *filter = input(graph, i, 1);
     bool depthwise = graph->nodes[i].op == FG_OP_DEPTHWISE;
     if (in->n_dims != 4 || filter->n_dims != 4)
-        return fail_node(graph, i, -EINVAL, err, "input and filter need 4 dimensions, not %u and %u",
-                         in->n_dims, filter->n_dims);
+        return fail_node(graph, i, -EINVAL, err,
+                         "input and filter need 4 dimensions, not %u and %u", in->n_dims,
+                         filter->n_dims);
     if (depthwise ? filter->dims[0] != 1 || filter->dims[3] % in->dims[3]
                   : filter->dims[3] != in->dims[3])
         return fail_node(graph, i, -EINVAL, err, "a filter for %u channels, the input has %u",

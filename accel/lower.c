@@ -151,10 +151,10 @@ static bool is_negative_part(const struct fg_uses *uses, struct fg_graph *graph,
                              uint32_t x)
 {
     const struct fg_node *neg = fg_uses_made_by(uses, graph, tensor, FG_OP_NEG);
-    const struct fg_node *relu = neg ? fg_uses_made_by(uses, graph, neg->inputs[0], FG_OP_RELU)
-                                     : NULL;
-    const struct fg_node *inner = relu ? fg_uses_made_by(uses, graph, relu->inputs[0], FG_OP_NEG)
-                                       : NULL;
+    const struct fg_node *relu =
+        neg ? fg_uses_made_by(uses, graph, neg->inputs[0], FG_OP_RELU) : NULL;
+    const struct fg_node *inner =
+        relu ? fg_uses_made_by(uses, graph, relu->inputs[0], FG_OP_NEG) : NULL;
     return inner && inner->inputs[0] == x;
 }
 
@@ -336,8 +336,8 @@ static bool is_pointwise(const struct fg_graph *graph, const struct fg_node *nod
     if (node->op != FG_OP_CONV || !alive(node) || !is_constant(graph, node->inputs[1]))
         return false;
     const struct fg_tensor *filter = &graph->tensors[node->inputs[1]];
-    bool pad = node->pad_before[1] || node->pad_before[2] || node->pad_after[1] ||
-               node->pad_after[2];
+    bool pad =
+        node->pad_before[1] || node->pad_before[2] || node->pad_after[1] || node->pad_after[2];
     bool bias = node->n_inputs < 3 || node->inputs[2] == FG_NO_TENSOR ||
                 is_constant(graph, node->inputs[2]);
     return filter->dims[1] == 1 && filter->dims[2] == 1 && !pad && bias;
@@ -478,8 +478,9 @@ static int set_batch(struct fg_graph *graph, struct fg_uses *uses, struct fg_err
         uint32_t dims[FG_MAX_DIMS];
         memcpy(dims, in->dims, sizeof dims);
         if (!in->n_dims || in->dims[0] != batch)
-            return fg_fail(err, -ENOTSUP, "inputs[%u]: not a batch of %u like inputs[0]; export "
-                                          "the model with batch 1",
+            return fg_fail(err, -ENOTSUP,
+                           "inputs[%u]: not a batch of %u like inputs[0]; export "
+                           "the model with batch 1",
                            k, batch);
         dims[0] = 1;
         fg_tensor_reshape(in, in->n_dims, dims);

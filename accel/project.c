@@ -60,7 +60,8 @@ static void gram(const struct layer *layer, double *a)
     uint32_t n = layer->out;
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t j = i; j < n; j++) {
-            const float *x = layer->w + (size_t)i * layer->in, *y = layer->w + (size_t)j * layer->in;
+            const float *x = layer->w + (size_t)i * layer->in,
+                        *y = layer->w + (size_t)j * layer->in;
             double sum = layer->b ? (double)layer->b[i] * layer->b[j] : 0;
             for (uint32_t k = 0; k < layer->in; k++)
                 sum += (double)x[k] * y[k];
@@ -145,8 +146,9 @@ int fg_project(struct fg_graph *graph, uint32_t dimension, struct fg_error *err)
     if (r < 0)
         return r;
     if (!dimension || dimension > layer.out || layer.out > FG_PROJECT_MAX_DIMENSION)
-        return fg_fail(err, -EINVAL, "projection: from %u to %u dimensions is not possible (at "
-                                     "most %u)",
+        return fg_fail(err, -EINVAL,
+                       "projection: from %u to %u dimensions is not possible (at "
+                       "most %u)",
                        layer.out, dimension, FG_PROJECT_MAX_DIMENSION);
     size_t n = layer.out;
     double *memory = malloc((2 * n * n + n + layer.in) * sizeof *memory);

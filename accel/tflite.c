@@ -35,27 +35,13 @@ static const struct builtin {
     enum fg_op op;
     unsigned data_inputs; // the rest are constants that describe the node; 0: all
 } builtins[] = {
-    {0, 11, FG_OP_ADD, 0},
-    {2, 10, FG_OP_CONCAT, 0},
-    {3, 1, FG_OP_CONV, 0},
-    {4, 2, FG_OP_DEPTHWISE, 0},
-    {6, 0, FG_OP_DEQUANTIZE, 0},
-    {9, 8, FG_OP_FULLY_CONNECTED, 0},
-    {17, 5, FG_OP_MAX_POOL, 0},
-    {18, 21, FG_OP_MUL, 0},
-    {19, 0, FG_OP_RELU, 0},
-    {21, 0, FG_OP_RELU6, 0},
-    {22, 17, FG_OP_RESHAPE, 1},
-    {23, 15, FG_OP_RESIZE_BILINEAR, 1},
-    {25, 9, FG_OP_SOFTMAX, 0},
-    {34, 0, FG_OP_PAD, 1},
-    {41, 28, FG_OP_SUB, 0},
-    {42, 29, FG_OP_DIV, 0},
-    {47, 0, FG_OP_EXP, 0},
-    {54, 0, FG_OP_PRELU, 0},
-    {59, 0, FG_OP_NEG, 0},
-    {74, 27, FG_OP_SUM, 1},
-    {82, 27, FG_OP_REDUCE_MAX, 1},
+    {0, 11, FG_OP_ADD, 0},      {2, 10, FG_OP_CONCAT, 0},    {3, 1, FG_OP_CONV, 0},
+    {4, 2, FG_OP_DEPTHWISE, 0}, {6, 0, FG_OP_DEQUANTIZE, 0}, {9, 8, FG_OP_FULLY_CONNECTED, 0},
+    {17, 5, FG_OP_MAX_POOL, 0}, {18, 21, FG_OP_MUL, 0},      {19, 0, FG_OP_RELU, 0},
+    {21, 0, FG_OP_RELU6, 0},    {22, 17, FG_OP_RESHAPE, 1},  {23, 15, FG_OP_RESIZE_BILINEAR, 1},
+    {25, 9, FG_OP_SOFTMAX, 0},  {34, 0, FG_OP_PAD, 1},       {41, 28, FG_OP_SUB, 0},
+    {42, 29, FG_OP_DIV, 0},     {47, 0, FG_OP_EXP, 0},       {54, 0, FG_OP_PRELU, 0},
+    {59, 0, FG_OP_NEG, 0},      {74, 27, FG_OP_SUM, 1},      {82, 27, FG_OP_REDUCE_MAX, 1},
     {101, 0, FG_OP_ABS, 0},
 };
 
@@ -196,8 +182,9 @@ static struct fg_flat_vector read_buffer(struct reader *r, const struct fg_flat_
     }
     struct fg_flat_table buffer = fg_flat_table_at(&r->flat, &r->buffers, index);
     if (fg_flat_u64(&r->flat, &buffer, BUFFER_OFFSET, 0) > 1)
-        fg_flat_fail(&r->flat, -ENOTSUP, "buffer %u lies outside the FlatBuffer; export the model "
-                                         "under 2 GB in one piece",
+        fg_flat_fail(&r->flat, -ENOTSUP,
+                     "buffer %u lies outside the FlatBuffer; export the model "
+                     "under 2 GB in one piece",
                      index);
     return fg_flat_vector(&r->flat, &buffer, BUFFER_DATA, 1);
 }

@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ONNX_FLOAT = 1, ONNX_INT64 = 7, ATTRIBUTE_INT = 2, ATTRIBUTE_STRING = 3, ATTRIBUTE_INTS = 7 };
+enum {
+    ONNX_FLOAT = 1,
+    ONNX_INT64 = 7,
+    ATTRIBUTE_INT = 2,
+    ATTRIBUTE_STRING = 3,
+    ATTRIBUTE_INTS = 7
+};
 
 struct bytes { // a protobuf message in the making
     uint8_t *data;
@@ -272,8 +278,7 @@ static void write_prelu(struct writer *w, const struct fg_node *node)
     const struct fg_tensor *x = &w->graph->tensors[node->inputs[0]];
     const struct fg_tensor *s = &w->graph->tensors[node->inputs[1]];
     int64_t dims[] = {(int64_t)fg_tensor_elements(s), 1, 1};
-    struct name slopes =
-        add_values(w, ONNX_FLOAT, dims, x->n_dims == 4 ? 3 : 1, s->data, s->bytes);
+    struct name slopes = add_values(w, ONNX_FLOAT, dims, x->n_dims == 4 ? 3 : 1, s->data, s->bytes);
     struct bytes op = begin_node("PRelu", 2, tensor_name(node->inputs[0]).text, slopes.text);
     end_node(w, &op, tensor_name(node->output).text);
 }
@@ -357,8 +362,9 @@ static int write_plain(struct writer *w, const struct fg_node *node, unsigned in
                        struct fg_error *err)
 {
     static const char *const names[FG_OP_COUNT] = {
-        [FG_OP_ADD] = "Add", [FG_OP_SUB] = "Sub", [FG_OP_MUL] = "Mul",         [FG_OP_DIV] = "Div",
-        [FG_OP_ABS] = "Abs", [FG_OP_NEG] = "Neg", [FG_OP_SOFTMAX] = "Softmax", [FG_OP_RELU] = "Relu",
+        [FG_OP_ADD] = "Add",         [FG_OP_SUB] = "Sub",   [FG_OP_MUL] = "Mul",
+        [FG_OP_DIV] = "Div",         [FG_OP_ABS] = "Abs",   [FG_OP_NEG] = "Neg",
+        [FG_OP_SOFTMAX] = "Softmax", [FG_OP_RELU] = "Relu",
     };
     bool constant = false;
     for (unsigned k = 0; k < node->n_inputs; k++)

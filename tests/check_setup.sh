@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # tools/setup.sh when things are missing, forbidden, unreachable or forged. Prints ok / not ok.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -29,6 +29,7 @@ run() { # VAR=value ...: runs the set-up, its output in $work/out, its exit code
 says() { grep -q "$1" "$work/out"; }
 failed() { [ "$code" = 1 ]; }
 
+# shellcheck disable=SC2016 # the words are for the fake command
 # every package is there in this part, whatever machine this is
 fake dpkg-query 'shift 3; for p in "$@"; do echo "$p installed"; done'
 path=$work/bin:$PATH
@@ -59,11 +60,12 @@ check "an ordinary user is told the command" says "apt-get install --no-install-
 check "an ordinary user's set-up fails" failed
 
 fake id 'echo 0'
+# leave the log where it is cleared away
+export TMPDIR="$work"
 fake apt-get 'echo "E: Temporary failure resolving" ; exit 100'
 run PATH="$path" FACEGATE_MODELS_DIR="$work/none"
 check "apt-get's failure is passed on" says "apt-get failed"
 check "apt-get's own words are shown" says "Temporary failure resolving"
-rm -f setup-packages.log
 
 # the real thing, when it is set up: nothing to do, nothing said
 if [ -e models/MobileFaceNet.tflite ]; then

@@ -18,8 +18,7 @@ struct reference {
 
 // Starts as {0}. inputs[k] has the elements of graph input k. Aborts the test program without
 // memory, or on an operator it does not know: the reference is never the thing under test.
-void reference_run(struct reference *ref, const struct fg_graph *graph,
-                   const float *const *inputs);
+void reference_run(struct reference *ref, const struct fg_graph *graph, const float *const *inputs);
 void reference_finish(struct reference *ref);
 
 // Deterministic values in -1..1, another sequence for each seed.
@@ -27,9 +26,9 @@ void reference_fill(float *values, size_t count, unsigned seed);
 
 // How `got` differs from `want`.
 struct reference_difference {
-    double cosine;      // 1 when both are all zero
-    double largest;     // absolute
-    double relative;    // largest / largest magnitude of want (or 1e-30)
+    double cosine;   // 1 when both are all zero
+    double largest;  // absolute
+    double relative; // largest / largest magnitude of want (or 1e-30)
 };
 struct reference_difference reference_compare(const float *got, const double *want, size_t count);
 

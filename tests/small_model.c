@@ -94,7 +94,8 @@ static int boxes(struct tb *tb, int from)
     int both = tb_computed(tb, "boxes", "2x25x4");
     tb_options(tb_op(tb, TB_MAX_POOL, pool, (int[]){from, -2}), 5, "biiii",
                (int32_t[]){0, 2, 2, 2, 2});
-    tb_options(tb_op(tb, TB_RESIZE, up, (int[]){pool, size, -2}), 15, "--bb", (int32_t[]){0, 0, 0, 1});
+    tb_options(tb_op(tb, TB_RESIZE, up, (int[]){pool, size, -2}), 15, "--bb",
+               (int32_t[]){0, 0, 0, 1});
     tb_op(tb, TB_RESHAPE, right, (int[]){up, -2});
     tb_op(tb, TB_RESHAPE, left, (int[]){from, -2});
     tb_options(tb_op(tb, TB_CONCAT, both, (int[]){left, right, -2}), 10, "i", (int32_t[]){1});
@@ -110,7 +111,8 @@ void small_model(struct tb *tb)
     int w2 = tb_constant(tb, "w2", TB_FLOAT32, "3x36", weights + 60);
     int w3 = tb_constant(tb, "w3", TB_FLOAT32, "2x3", weights + 200);
     int fc = tb_computed(tb, "fc", "2x3"), logits = tb_computed(tb, "logits", "2x2");
-    tb_options(tb_op(tb, TB_FULLY_CONNECTED, fc, (int[]){from, w2, -1, -2}), 8, "b", (int32_t[]){0});
+    tb_options(tb_op(tb, TB_FULLY_CONNECTED, fc, (int[]){from, w2, -1, -2}), 8, "b",
+               (int32_t[]){0});
     int b = prelu_b(tb, fc, "2x3");
     tb_options(tb_op(tb, TB_FULLY_CONNECTED, logits, (int[]){b, w3, -1, -2}), 8, "b",
                (int32_t[]){0});

@@ -94,8 +94,7 @@ struct build {
     unsigned seed;
 };
 
-static uint32_t add_tensor(struct build *b, const char *name, unsigned n_dims,
-                           const uint32_t *dims)
+static uint32_t add_tensor(struct build *b, const char *name, unsigned n_dims, const uint32_t *dims)
 {
     uint32_t t;
     assert_int_equal(fg_graph_add_tensor(b->graph, name, FG_FLOAT32, n_dims, dims, &t, NULL), 0);
@@ -106,8 +105,7 @@ static uint32_t add_weights(struct build *b, unsigned n_dims, const uint32_t *di
 {
     uint32_t t = add_tensor(b, "weights", n_dims, dims);
     assert_int_equal(fg_graph_make_constant(b->graph, t, NULL), 0);
-    reference_fill(b->graph->tensors[t].data, fg_tensor_elements(&b->graph->tensors[t]),
-                   b->seed++);
+    reference_fill(b->graph->tensors[t].data, fg_tensor_elements(&b->graph->tensors[t]), b->seed++);
     return t;
 }
 
@@ -166,8 +164,8 @@ static void runs_convolutions(void **state)
             struct build b;
             begin(&b, in);
             uint32_t w = add_weights(&b, 4, kind ? depthwise : conv);
-            uint32_t bias = k % 2 ? add_weights(&b, 1, kind ? &depthwise[3] : &conv[0])
-                                  : FG_NO_TENSOR;
+            uint32_t bias =
+                k % 2 ? add_weights(&b, 1, kind ? &depthwise[3] : &conv[0]) : FG_NO_TENSOR;
             struct fg_node node = {.op = kind ? FG_OP_DEPTHWISE : FG_OP_CONV,
                                    .activation = k % 3,
                                    .n_inputs = 3,
@@ -210,7 +208,7 @@ static void runs_pools(void **state)
 static void runs_elementwise(void **state)
 {
     (void)state;
-    static const enum fg_op unary[] = {FG_OP_ABS,  FG_OP_NEG,   FG_OP_RELU,
+    static const enum fg_op unary[] = {FG_OP_ABS,   FG_OP_NEG,   FG_OP_RELU,
                                        FG_OP_RELU6, FG_OP_PRELU, FG_OP_SOFTMAX};
     static const enum fg_op binary[] = {FG_OP_ADD, FG_OP_SUB, FG_OP_MUL, FG_OP_DIV};
     const uint32_t in[] = {1, 3, 5, 7}, channels[] = {7}, cells[] = {3, 5, 1};
@@ -242,19 +240,18 @@ static void runs_fully_connected(void **state)
         struct build b;
         begin(&b, in);
         uint32_t w = add_weights(&b, 2, keep ? kept : flat);
-        struct fg_node node = {.op = FG_OP_FULLY_CONNECTED,
-                               .n_inputs = 3,
-                               .inputs = {b.graph->inputs[0], w,
-                                          add_weights(&b, 1, keep ? kept : flat)},
-                               .keep_dims = keep};
+        struct fg_node node = {
+            .op = FG_OP_FULLY_CONNECTED,
+            .n_inputs = 3,
+            .inputs = {b.graph->inputs[0], w, add_weights(&b, 1, keep ? kept : flat)},
+            .keep_dims = keep};
         uint32_t out = add_node(&b, node, "fc", 0, NULL);
         // PReLU and softmax on two dimensions, as O-Net has them
         uint32_t width = keep ? 5 : 4;
         struct fg_node prelu = {
             .op = FG_OP_PRELU, .n_inputs = 2, .inputs = {out, add_weights(&b, 1, &width)}};
         out = add_node(&b, prelu, "prelu", 0, NULL);
-        struct fg_node softmax = {
-            .op = FG_OP_SOFTMAX, .n_inputs = 1, .inputs = {out}, .beta = 1};
+        struct fg_node softmax = {.op = FG_OP_SOFTMAX, .n_inputs = 1, .inputs = {out}, .beta = 1};
         finish(&b, add_node(&b, softmax, "out", 0, NULL));
     }
 }
@@ -371,8 +368,7 @@ static void refuses_what_it_lacks(void **state)
     b.graph->outputs[0] = add_node(&b, node, "power", 0, NULL);
     b.graph->n_outputs = 1;
     assert_int_equal(fg_accel_open(b.graph, NULL, &accel, &err), -ENOTSUP);
-    assert_string_equal(err.text,
-                        "XNNPACK does not support operators[0] EXP that makes 'power'");
+    assert_string_equal(err.text, "XNNPACK does not support operators[0] EXP that makes 'power'");
     fg_graph_destroy(b.graph);
     begin(&b, in); // a filter that is computed
     uint32_t w = reshape(&b, add_weights(&b, 4, filter), 4, filter);
@@ -581,8 +577,8 @@ static void small_model_agrees(void **state)
     expect_close(accel, graph, &lowered);
     for (unsigned k = 0; k < 2; k++) {
         const struct fg_accel_tensor *got = fg_accel_output(accel, k);
-        assert_true(
-            reference_compare(got->data, raw.values[outputs[k]], got->bytes / 4).relative < 1e-5);
+        assert_true(reference_compare(got->data, raw.values[outputs[k]], got->bytes / 4).relative <
+                    1e-5);
     }
     // a layer's weights wrong: the comparison names that layer, not a later one
     for (unsigned i = 0; i < graph->n_nodes; i++) {
@@ -634,7 +630,8 @@ static void projection_is_lossless(void **state)
         card.project = pass ? 64 : 0;
         if (fg_model_open(&card, NULL, &accel, &err) < 0)
             fail_msg("%s", err.text);
-        const struct fg_accel_tensor *in = fg_accel_input(accel, 0), *out = fg_accel_output(accel, 0);
+        const struct fg_accel_tensor *in = fg_accel_input(accel, 0),
+                                     *out = fg_accel_output(accel, 0);
         assert_int_equal(out->bytes, pass ? sizeof projected[0] : sizeof whole[0]);
         for (unsigned k = 0; k < INPUTS; k++) {
             float *v = in->data;

@@ -130,8 +130,11 @@ static void lookalikes_are_no_prelu(void **state)
             sub->inputs[1] = x;
         } else if (kind == 1) {
             struct tb_tensor *c = &tb.tensors[small_tensor(&tb, "a slopes")];
-            *c = (struct tb_tensor){.name = "a slopes", .n_dims = 4, .dims = {1, 3, 3, 1},
-                                    .data = weights, .bytes = 36};
+            *c = (struct tb_tensor){.name = "a slopes",
+                                    .n_dims = 4,
+                                    .dims = {1, 3, 3, 1},
+                                    .data = weights,
+                                    .bytes = 36};
         } else {
             tb.ops[3].inputs[0] = small_tensor(&tb, "a relu"); // ABS of relu(x)
         }

@@ -53,8 +53,8 @@ struct tb_tensor {
 struct tb_op {
     int code;
     int n_inputs, inputs[16], output;
-    int options_type;     // 0: none
-    const char *kinds;    // of the options' fields: b byte, i int32, f float bits, - absent
+    int options_type;  // 0: none
+    const char *kinds; // of the options' fields: b byte, i int32, f float bits, - absent
     int32_t fields[8];
 };
 
@@ -63,9 +63,9 @@ struct tb {
     struct tb_op ops[TB_MAX];
     int n_tensors, n_ops;
     int inputs[8], outputs[8], n_inputs, n_outputs;
-    int version;      // 3
-    int n_subgraphs;  // 1
-    uint8_t *bytes;   // the file, after tb_finish
+    int version;     // 3
+    int n_subgraphs; // 1
+    uint8_t *bytes;  // the file, after tb_finish
     size_t length, capacity;
 };
 

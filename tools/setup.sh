@@ -45,14 +45,15 @@ install_packages() {
             "and then run make again."
     fi
     printf 'setup: installing %s\n' "$wanted"
+    log=$(mktemp)
     # shellcheck disable=SC2086
     if ! { $as_root apt-get -q update &&
         DEBIAN_FRONTEND=noninteractive $as_root apt-get -q install -y --no-install-recommends $wanted; } \
-        >setup-packages.log 2>&1; then
-        tail -n 5 setup-packages.log >&2
-        fail "apt-get failed (whole log: setup-packages.log); is there a network, and is this Debian 12?"
+        >"$log" 2>&1; then
+        tail -n 5 "$log" >&2
+        fail "apt-get failed (whole log: $log); is there a network, and is this Debian 12?"
     fi
-    rm -f setup-packages.log
+    rm -f "$log"
 }
 
 sum_of() {
