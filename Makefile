@@ -44,7 +44,7 @@ TOOLS    := args client det enrol eval import list model people photo plot progr
 DEMO     :=
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align bus camera card client conf control decide detect engine frame gallery graph image \
+TESTS := align bus camera card client conf control decide detect drain engine frame gallery graph image \
          index json matcher quality sampler shot source subject tflite tools track wire
 SCRIPTS      := setup
 TEST_HELPERS := reference small_model tflite_builder

@@ -188,7 +188,7 @@ static double call_cost(void)
     struct fg_graph *graph = fg_graph_create();
     struct fg_node relu = {.op = FG_OP_RELU, .n_inputs = 1};
     struct times times = {.n = 0};
-    struct peer peer;
+    struct peer peer = {0};
     double least;
     if (!graph)
         die("no memory");
@@ -216,7 +216,7 @@ static void measure(const char *path, double cost, struct result *ret)
     struct fg_graph *graph = NULL;
     struct fg_accel *accel = NULL, *projected = NULL;
     static struct times ours, ort, ours_projected;
-    struct peer peer;
+    struct peer peer = {0};
     char shape[40];
     ours.n = ort.n = ours_projected.n = 0;
     check(fg_card_read(path, &card, &err), &err);

@@ -77,9 +77,15 @@ static inline const char *models_folder(void)
 // that need them are skipped.
 static inline int models_absent(void)
 {
-    static const char *const needed[] = {
-        "face_detection_short_range.tflite", "onet.tflite", "MobileFaceNet.tflite", "sample1.jpg",
-        "sample2.jpg",  "sample3.jpg", "sample4.jpg",  "sample5.jpg", "sample6.jpg"};
+    static const char *const needed[] = {"face_detection_short_range.tflite",
+                                         "onet.tflite",
+                                         "MobileFaceNet.tflite",
+                                         "sample1.jpg",
+                                         "sample2.jpg",
+                                         "sample3.jpg",
+                                         "sample4.jpg",
+                                         "sample5.jpg",
+                                         "sample6.jpg"};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         char path[400];
         snprintf(path, sizeof path, "%s/%s", models_folder(), needed[i]);

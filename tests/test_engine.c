@@ -602,6 +602,33 @@ static void small_model_agrees(void **state)
     free(x);
 }
 
+// A damaged file that still reads as a model must not bring the engine down either.
+static void opens_or_refuses_damaged_models(void **state)
+{
+    (void)state;
+    struct tb tb;
+    unsigned opened = 0;
+    small_model(&tb);
+    for (size_t bit = 5; bit < 8 * tb.length; bit += 13) {
+        struct fg_graph *graph = NULL;
+        struct fg_accel *accel = NULL;
+        struct fg_error err = {""};
+        tb.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        int r = fg_tflite_read(tb.bytes, tb.length, &graph, &err);
+        tb.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        if (r == 0 && fg_lower(graph, &err) == 0 && fg_accel_open(graph, NULL, &accel, &err) == 0) {
+            assert_int_equal(fg_accel_run(accel), 0);
+            fg_accel_close(accel);
+            opened++;
+        } else {
+            assert_true(err.text[0]);
+        }
+        fg_graph_destroy(graph);
+    }
+    assert_true(opened > tb.length / 13);
+    tb_free(&tb);
+}
+
 static double dot(const float *a, const float *b, size_t n)
 {
     double sum = 0;
@@ -780,16 +807,27 @@ static void digests_known_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_convolutions),     cmocka_unit_test(runs_pools),
-        cmocka_unit_test(runs_elementwise),      cmocka_unit_test(runs_fully_connected),
-        cmocka_unit_test(runs_resize),           cmocka_unit_test(runs_concatenations),
-        cmocka_unit_test(runs_shared_outputs),   cmocka_unit_test(refuses_what_it_lacks),
-        cmocka_unit_test(picks_engines_by_name), cmocka_unit_test(tensors_are_as_promised),
-        cmocka_unit_test(small_model_agrees),    cmocka_unit_test(short_range_agrees),
-        cmocka_unit_test(full_range_agrees),     cmocka_unit_test(onet_agrees),
-        cmocka_unit_test(mobilefacenet_agrees),  cmocka_unit_test(projection_is_lossless),
-        cmocka_unit_test(refuses_bad_cards),     cmocka_unit_test(turns_transposed_cards),
-        cmocka_unit_test(refuses_bad_files),     cmocka_unit_test(digests_known_text),
+        cmocka_unit_test(runs_convolutions),
+        cmocka_unit_test(runs_pools),
+        cmocka_unit_test(runs_elementwise),
+        cmocka_unit_test(runs_fully_connected),
+        cmocka_unit_test(runs_resize),
+        cmocka_unit_test(runs_concatenations),
+        cmocka_unit_test(runs_shared_outputs),
+        cmocka_unit_test(refuses_what_it_lacks),
+        cmocka_unit_test(picks_engines_by_name),
+        cmocka_unit_test(tensors_are_as_promised),
+        cmocka_unit_test(small_model_agrees),
+        cmocka_unit_test(opens_or_refuses_damaged_models),
+        cmocka_unit_test(short_range_agrees),
+        cmocka_unit_test(full_range_agrees),
+        cmocka_unit_test(onet_agrees),
+        cmocka_unit_test(mobilefacenet_agrees),
+        cmocka_unit_test(projection_is_lossless),
+        cmocka_unit_test(refuses_bad_cards),
+        cmocka_unit_test(turns_transposed_cards),
+        cmocka_unit_test(refuses_bad_files),
+        cmocka_unit_test(digests_known_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

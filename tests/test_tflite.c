@@ -185,7 +185,7 @@ static void refuses_disorder(void **state)
 {
     (void)state;
     struct tb tb;
-    small_model(&tb); // a cycle: the first convolution reads the last answer's shape-alike
+    small_model(&tb); // a cycle: PReLU reads what is computed from it
     tb.ops[SMALL_CONV_OP + 1].inputs[0] = small_tensor(&tb, "dw");
     expect_refused(&tb, -EINVAL, "is used before it is computed");
     small_model(&tb);

@@ -5,39 +5,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/bus.h"
 #include "common/clock.h"
 #include "common/json.h"
-#include "tools/child.h"
 #include "tools/sheet.h"
+#include "tools/stage.h"
 #include "tools/tally.h"
 
-#define PATH_SIZE     256
-#define READY_MS      10000
-#define ENROL_MS      30000
-#define LAST_WORDS_MS 2000
-#define LOOK_MS       100
-#define LANE          "1"
 #define PROFILE       "profiles/demo.ini"
 #define MODELS        "models"
+#define LAST_WORDS_MS 2000
+#define LOOK_MS       100
 
 // What the demo has to show. The footage must hold so many people, or it shows nothing.
 #define LEAST_ENROLLED  8
 #define LEAST_STRANGERS 6
 #define MOST_P99_MS     60.0
 
-enum program { MATCHER, CAMERA, CONTROL, PROGRAMS };
-enum place { PLACE_PROBE, PLACE_DECISION, PLACE_CONTROL, PLACES };
-
 struct demo {
-    const char *build;
-    char folder[PATH_SIZE];
-    char programs[PROGRAMS][PATH_SIZE];
-    char endpoints[PLACES][PATH_SIZE];
-    struct fg_child matcher, camera, helper;
+    struct fg_stage stage;
     struct fg_tally *tally;
     struct fg_bus *bus;
     struct fg_socket *decisions;
@@ -52,150 +39,9 @@ static void on_signal(int number)
     stop = 1;
 }
 
-static const char *inside(const struct demo *demo, const char *name, char ret[PATH_SIZE * 2])
-{
-    snprintf(ret, PATH_SIZE * 2, "%s/%s", demo->folder, name);
-    return ret;
-}
-
-static int set_paths(struct demo *demo, const char *build, struct fg_error *err)
-{
-    static const char *const programs[] = {"facegate-matcher", "facegate-camera", "facegate"};
-    static const char *const places[] = {"probe/probe.sock", "gate/decision.sock",
-                                         "admin/control.sock"};
-    if (strlen(build) > 60) // an ipc path has 107 bytes
-        return fg_fail(err, -ENAMETOOLONG, "%s: too long a path; run from the source folder",
-                       build);
-    demo->build = build;
-    snprintf(demo->folder, PATH_SIZE, "%s/demo", build);
-    for (int i = 0; i < PROGRAMS; i++)
-        snprintf(demo->programs[i], PATH_SIZE, "%s/%s", build, programs[i]);
-    for (int i = 0; i < PLACES; i++)
-        snprintf(demo->endpoints[i], PATH_SIZE, "ipc://%s/demo/%s", build, places[i]);
-    return 0;
-}
-
-// A gallery of this run alone: yesterday's would make each enrolment a duplicate.
-static int clear_gallery(const struct demo *demo, struct fg_error *err)
-{
-    static const char *const files[] = {"gallery/data.mdb", "gallery/lock.mdb", "gallery/lock",
-                                        "gallery/keys",     "master.key",       "trace.jsonl",
-                                        "summary.json",     "corridor.png"};
-    char path[PATH_SIZE * 2];
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        if (unlink(inside(demo, files[i], path)) < 0 && errno != ENOENT)
-            return fg_fail(err, -errno, "%s: cannot remove: %s", path, strerror(errno));
-    }
-    return 0;
-}
-
-static int make_folders(const struct demo *demo, struct fg_error *err)
-{
-    static const char *const folders[] = {"", "probe", "gate", "admin", "gallery"};
-    char path[PATH_SIZE * 2];
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        if (mkdir(inside(demo, folders[i], path), 0770) < 0 && errno != EEXIST)
-            return fg_fail(err, -errno, "%s: cannot make the folder: %s", path, strerror(errno));
-    }
-    return 0;
-}
-
-// `child` ended though it should not, or with a code that is not 0.
-static int child_failed(const struct fg_child *child, struct fg_error *err)
-{
-    char words[400];
-    fg_child_last_words(child, words, sizeof words);
-    return fg_fail(err, -EIO, "%s ended with code %d: %s", child->name, child->exit_code,
-                   words[0] ? words : "it said nothing");
-}
-
 static int interrupted(struct fg_error *err)
 {
     return fg_fail(err, -EINTR, "interrupted");
-}
-
-// Runs one command of facegate to its end; its exit code, or a negative errno.
-static int run_helper(struct demo *demo, const char *const *argv, int timeout_ms,
-                      struct fg_error *err)
-{
-    char log[PATH_SIZE * 2];
-    int r = fg_child_start(&demo->helper, argv, inside(demo, "facegate.log", log), err);
-    if (r < 0)
-        return r;
-    r = fg_child_wait(&demo->helper, timeout_ms);
-    if (r == 0)
-        return demo->helper.exit_code;
-    fg_child_stop(&demo->helper);
-    if (r == -EINTR)
-        return interrupted(err);
-    return fg_fail(err, r, "facegate %s gave no answer in %d s", argv[1], timeout_ms / 1000);
-}
-
-static int start_matcher(struct demo *demo, struct fg_error *err)
-{
-    char gallery[PATH_SIZE * 2], key[PATH_SIZE * 2], log[PATH_SIZE * 2];
-    const char *argv[] = {demo->programs[MATCHER],
-                          "--gallery",
-                          inside(demo, "gallery", gallery),
-                          "--profile",
-                          PROFILE,
-                          "--model",
-                          MODELS "/mobilefacenet.card",
-                          "--probe",
-                          demo->endpoints[PLACE_PROBE],
-                          "--decision",
-                          demo->endpoints[PLACE_DECISION],
-                          "--control",
-                          demo->endpoints[PLACE_CONTROL],
-                          "--key",
-                          inside(demo, "master.key", key),
-                          "--make-key",
-                          NULL};
-    return fg_child_start(&demo->matcher, argv, inside(demo, "matcher.log", log), err);
-}
-
-// Ready when it answers.
-static int wait_for_matcher(struct demo *demo, struct fg_error *err)
-{
-    const char *argv[] = {demo->programs[CONTROL], "status", "--control",
-                          demo->endpoints[PLACE_CONTROL], NULL};
-    const uint64_t end = fg_monotonic_ns() + READY_MS * UINT64_C(1000000);
-    while (!stop) {
-        if (fg_child_ended(&demo->matcher))
-            return child_failed(&demo->matcher, err);
-        int code = run_helper(demo, argv, READY_MS, err);
-        if (code <= 0)
-            return code;
-        if (fg_monotonic_ns() > end)
-            return child_failed(&demo->helper, err);
-        fg_sleep_until_ns(fg_monotonic_ns() + LOOK_MS * UINT64_C(1000000));
-    }
-    return interrupted(err);
-}
-
-static int enrol_person(struct demo *demo, const char *person, struct fg_error *err)
-{
-    char first[PATH_SIZE * 2], second[PATH_SIZE * 2], name[64];
-    snprintf(name, sizeof name, "enrol/%s_1.jpg", person);
-    inside(demo, name, first);
-    snprintf(name, sizeof name, "enrol/%s_2.jpg", person);
-    inside(demo, name, second);
-    snprintf(name, sizeof name, "%s", person);
-    const char *argv[] = {demo->programs[CONTROL],
-                          "enrol",
-                          "--control",
-                          demo->endpoints[PLACE_CONTROL],
-                          "--models",
-                          MODELS,
-                          "--id",
-                          name,
-                          first,
-                          second,
-                          NULL};
-    int code = run_helper(demo, argv, ENROL_MS, err);
-    if (code > 0)
-        return child_failed(&demo->helper, err);
-    return code;
 }
 
 static int enrol_all(struct demo *demo, struct fg_error *err)
@@ -205,7 +51,7 @@ static int enrol_all(struct demo *demo, struct fg_error *err)
         const struct fg_tally_person *person = fg_tally_person(demo->tally, i);
         if (!person->enrolled)
             continue;
-        int r = enrol_person(demo, person->name, err);
+        int r = fg_stage_enrol(&demo->stage, person->name, err);
         if (r < 0)
             return fg_fail_prefix(err, r, "enrolling %s", person->name);
         enrolled++;
@@ -221,35 +67,11 @@ static int listen(struct demo *demo, struct fg_error *err)
     int r = fg_bus_create(&demo->bus);
     if (r < 0)
         return fg_fail(err, r, "no sockets: %s", strerror(-r));
-    r = fg_socket_connect(demo->bus, FG_SOCKET_SUB, demo->endpoints[PLACE_DECISION], 256,
+    r = fg_socket_connect(demo->bus, FG_SOCKET_SUB, demo->stage.endpoints[FG_STAGE_DECISION], 256,
                           &demo->decisions, err);
     if (r == 0)
-        r = fg_socket_subscribe(demo->decisions, LANE, sizeof LANE);
+        r = fg_socket_subscribe(demo->decisions, FG_STAGE_LANE, sizeof FG_STAGE_LANE);
     return r;
-}
-
-static int start_camera(struct demo *demo, struct fg_error *err)
-{
-    char source[PATH_SIZE * 2], trace[PATH_SIZE * 2], log[PATH_SIZE * 2];
-    snprintf(source, sizeof source, "file:%s/footage.mjpeg", demo->folder);
-    const char *argv[] = {demo->programs[CAMERA],
-                          "--source",
-                          source,
-                          "--rate",
-                          "30",
-                          "--lane",
-                          LANE,
-                          "--id",
-                          "cam1",
-                          "--probe",
-                          demo->endpoints[PLACE_PROBE],
-                          "--models",
-                          MODELS,
-                          "--trace",
-                          inside(demo, "trace.jsonl", trace),
-                          NULL};
-    demo->t_start_ns = fg_monotonic_ns();
-    return fg_child_start(&demo->camera, argv, inside(demo, "camera.log", log), err);
 }
 
 static void print_decision(const struct demo *demo, const struct fg_json *json)
@@ -295,11 +117,11 @@ static int watch(struct demo *demo, struct fg_error *err)
         int r = take_decision(demo, LOOK_MS, err);
         if (r < 0)
             return r;
-        if (fg_child_ended(&demo->matcher))
-            return child_failed(&demo->matcher, err);
-        if (end == 0 && fg_child_ended(&demo->camera)) {
-            if (demo->camera.exit_code != 0)
-                return child_failed(&demo->camera, err);
+        if (fg_child_ended(&demo->stage.matcher))
+            return fg_stage_failed(&demo->stage.matcher, err);
+        if (end == 0 && fg_child_ended(&demo->stage.camera)) {
+            if (demo->stage.camera.exit_code != 0)
+                return fg_stage_failed(&demo->stage.camera, err);
             end = fg_monotonic_ns() + LAST_WORDS_MS * UINT64_C(1000000);
         }
         if (end > 0 && fg_monotonic_ns() > end)
@@ -311,7 +133,7 @@ static int watch(struct demo *demo, struct fg_error *err)
 static int write_summary(const struct demo *demo, const struct fg_summary *s, bool passed,
                          struct fg_error *err)
 {
-    char path[PATH_SIZE * 2];
+    char path[FG_STAGE_PATH];
     struct fg_json *json = fg_json_object(), *latency = fg_json_object();
     fg_json_add_number(json, "people", s->people);
     fg_json_add_number(json, "enrolled_total", s->enrolled_total);
@@ -330,7 +152,7 @@ static int write_summary(const struct demo *demo, const struct fg_summary *s, bo
     fg_json_add_bool(json, "passed", passed);
     char *text = fg_json_print(json, true);
     fg_json_destroy(json);
-    FILE *file = fopen(inside(demo, "summary.json", path), "w");
+    FILE *file = fopen(fg_stage_path(&demo->stage, "summary.json", path), "w");
     bool ok = text && file && fprintf(file, "%s\n", text) > 0;
     ok = file && fclose(file) == 0 && ok;
     free(text);
@@ -377,9 +199,9 @@ static void print_people(const struct fg_tally *tally)
 
 static int report(struct demo *demo, struct fg_error *err)
 {
-    char path[PATH_SIZE * 2], footage[PATH_SIZE * 2], caption[200];
+    char path[FG_STAGE_PATH], footage[FG_STAGE_PATH], caption[200];
     struct fg_summary s;
-    int r = fg_tally_trace(demo->tally, inside(demo, "trace.jsonl", path), err);
+    int r = fg_tally_trace(demo->tally, fg_stage_path(&demo->stage, "trace.jsonl", path), err);
     if (r < 0)
         return r;
     fg_tally_sum(demo->tally, &s);
@@ -395,19 +217,18 @@ static int report(struct demo *demo, struct fg_error *err)
     const bool ok = targets_hold(&s);
     if ((r = write_summary(demo, &s, ok, err)) < 0)
         return r;
-    r = fg_sheet_write(demo->tally, inside(demo, "footage.mjpeg", footage), caption,
-                       inside(demo, "corridor.png", path), err);
+    r = fg_sheet_write(demo->tally, fg_stage_path(&demo->stage, "footage.mjpeg", footage), caption,
+                       fg_stage_path(&demo->stage, "corridor.png", path), err);
     if (r < 0)
         return r;
-    printf("%s/summary.json and %s/corridor.png are written\n", demo->folder, demo->folder);
+    printf("%s/summary.json and %s/corridor.png are written\n", demo->stage.folder,
+           demo->stage.folder);
     return ok ? 0 : 1;
 }
 
 static void demo_close(struct demo *demo)
 {
-    fg_child_stop(&demo->helper);
-    fg_child_stop(&demo->camera);
-    fg_child_stop(&demo->matcher);
+    fg_stage_close(&demo->stage);
     fg_socket_close(demo->decisions);
     fg_bus_destroy(demo->bus);
     fg_tally_destroy(demo->tally);
@@ -416,16 +237,18 @@ static void demo_close(struct demo *demo)
 // 0: the targets hold, 1: they don't, negative: it could not be tried.
 static int run(struct demo *demo, const char *build, struct fg_error *err)
 {
-    char truth[PATH_SIZE * 2];
-    int r;
-    if ((r = set_paths(demo, build, err)) < 0 ||
-        (r = fg_tally_create(inside(demo, "truth.json", truth), &demo->tally, err)) < 0 ||
-        (r = make_folders(demo, err)) < 0 || (r = clear_gallery(demo, err)) < 0 ||
-        (r = start_matcher(demo, err)) < 0 || (r = wait_for_matcher(demo, err)) < 0 ||
-        (r = enrol_all(demo, err)) < 0 || (r = listen(demo, err)) < 0 ||
-        (r = start_camera(demo, err)) < 0 || (r = watch(demo, err)) < 0)
+    char truth[FG_STAGE_PATH];
+    int r = fg_stage_open(build, PROFILE, MODELS, &stop, &demo->stage, err);
+    if (r < 0 ||
+        (r = fg_tally_create(fg_stage_path(&demo->stage, "truth.json", truth), &demo->tally, err)) <
+            0 ||
+        (r = fg_stage_start_matcher(&demo->stage, err)) < 0 || (r = enrol_all(demo, err)) < 0 ||
+        (r = listen(demo, err)) < 0)
         return r;
-    fg_child_stop(&demo->matcher);
+    demo->t_start_ns = fg_monotonic_ns();
+    if ((r = fg_stage_start_camera(&demo->stage, err)) < 0 || (r = watch(demo, err)) < 0)
+        return r;
+    fg_child_stop(&demo->stage.matcher);
     return report(demo, err);
 }
 

@@ -52,6 +52,11 @@ int fg_draw_text(struct fg_picture *picture, int x, int y, int size, uint32_t rg
     return text_width(text, size);
 }
 
+int fg_draw_label_width(int size, const char *text)
+{
+    return text_width(text, size) + 4 * size;
+}
+
 int fg_draw_label_height(int size)
 {
     return (FG_FONT_HEIGHT + 4) * size;
@@ -60,7 +65,7 @@ int fg_draw_label_height(int size)
 int fg_draw_label(struct fg_picture *picture, int x, int y, int size, uint32_t rgb, uint32_t back,
                   const char *text)
 {
-    const int width = text_width(text, size) + 4 * size;
+    const int width = fg_draw_label_width(size, text);
     fg_draw_fill(picture, x, y, width, fg_draw_label_height(size), back);
     fg_draw_text(picture, x + 2 * size, y + 2 * size, size, rgb, text);
     return width;

@@ -23,6 +23,7 @@ int fg_draw_text(struct fg_picture *picture, int x, int y, int size, uint32_t rg
 int fg_draw_label(struct fg_picture *picture, int x, int y, int size, uint32_t rgb, uint32_t back,
                   const char *text);
 int fg_draw_label_height(int size);
+int fg_draw_label_width(int size, const char *text);
 
 // `from` at (x, y) in width x height pixels, by area mean (made smaller) or repeated pixels.
 void fg_draw_picture(struct fg_picture *picture, int x, int y, int width, int height,

@@ -103,7 +103,12 @@ static void annotate(const struct fg_tally *tally, size_t index, double scale,
         fg_draw_box(cell, left, top, (int)(box->box[2] * scale), (int)(box->box[3] * scale), 3,
                     colour);
         const int above = top - fg_draw_label_height(TEXT);
-        fg_draw_label(cell, left < 0 ? 0 : left, above < 0 ? 0 : above, TEXT, BLACK, colour, label);
+        const int room = CELL_WIDTH - fg_draw_label_width(TEXT, label);
+        fg_draw_label(cell,
+                      left < 0      ? 0
+                      : left < room ? left
+                                    : room,
+                      above < 0 ? 0 : above, TEXT, BLACK, colour, label);
     }
 }
 

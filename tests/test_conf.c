@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// INI files by a table: every type and bound, and each refusal with its file and line.
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/conf.h"
+
+struct target {
+    char name[8];
+    uint32_t count;
+    double ratio;
+    float gain;
+    bool on;
+    int colour;
+    char other[24];
+    char calls[64];
+};
+
+static int on_call(void *target, const char *key, const char *value, struct fg_error *err)
+{
+    struct target *t = target;
+    if (strcmp(value, "refuse") == 0)
+        return fg_fail(err, -EINVAL, "%s is refused", key);
+    size_t used = strlen(t->calls);
+    snprintf(t->calls + used, sizeof t->calls - used, "%s=%s;", key, value);
+    return 0;
+}
+
+#define AT(field) .offset = offsetof(struct target, field)
+static const char *const colours[] = {"red", "green", "blue", NULL};
+static const struct fg_conf_key keys[] = {
+    {"a", "name", FG_CONF_STRING, AT(name), .size = 8, .required = true},
+    {"a", "count", FG_CONF_U32, AT(count), .low = 2, .high = 4294967295.0},
+    {"a", "ratio", FG_CONF_DOUBLE, AT(ratio), .low = -1, .high = 1},
+    {"a", "gain", FG_CONF_FLOAT, AT(gain), .low = 0, .high = 10},
+    {"a", "on", FG_CONF_BOOL, AT(on)},
+    {"a", "colour", FG_CONF_CHOICE, AT(colour), .choices = colours},
+    {"b", "name", FG_CONF_STRING, AT(other), .size = 24},
+    {"b", "call", FG_CONF_CALL, .call = on_call},
+    {"b", "x_*", FG_CONF_CALL, .call = on_call},
+    {"c", "x_*", FG_CONF_CALL, .call = on_call},
+};
+#define N_KEYS (sizeof keys / sizeof *keys)
+
+static char path[] = "/tmp/fg-test-conf-XXXXXX";
+
+static int set_up(void **state)
+{
+    (void)state;
+    int fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static void put(const void *text, size_t length)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, length, f), length);
+    assert_int_equal(fclose(f), 0);
+}
+
+static int read_text(const char *text, struct target *t, struct fg_error *err)
+{
+    put(text, strlen(text));
+    *t = (struct target){.count = 77};
+    *err = (struct fg_error){""};
+    return fg_conf_read(path, keys, N_KEYS, t, err);
+}
+
+// The text is refused with -EINVAL; the error starts with FILE:LINE (line 0: FILE alone) and says
+// `what`.
+static void refused(const char *text, int line, const char *what)
+{
+    struct target t;
+    struct fg_error err;
+    char start[80];
+    assert_int_equal(read_text(text, &t, &err), -EINVAL);
+    if (line > 0)
+        snprintf(start, sizeof start, "%s:%d: ", path, line);
+    else
+        snprintf(start, sizeof start, "%s: ", path);
+    if (strncmp(err.text, start, strlen(start)) != 0 || !strstr(err.text, what))
+        fail_msg("\"%s\" has not \"%s\" and \"%s\"", err.text, start, what);
+    assert_null(strchr(err.text, '\n'));
+}
+
+static void test_every_type(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    assert_int_equal(read_text("; a comment\n"
+                               "# another\n"
+                               "[a]\n"
+                               "name = seven77\n"
+                               "count=4294967295\n"
+                               "ratio = -1\n"
+                               "gain = 2.5 ; behind the value\n"
+                               "on = Yes\n"
+                               "colour = blue\n"
+                               "\n"
+                               "[b]\n"
+                               "name = with spaces = and more\n"
+                               "call = hello\n"
+                               "x_1 = one\n"
+                               "x_2 = two\n",
+                               &t, &err),
+                     0);
+    assert_string_equal(t.name, "seven77");
+    assert_int_equal(t.count, UINT32_MAX);
+    assert_true(t.ratio == -1);
+    assert_true(t.gain == 2.5f);
+    assert_true(t.on);
+    assert_int_equal(t.colour, 2);
+    assert_string_equal(t.other, "with spaces = and more");
+    assert_string_equal(t.calls, "call=hello;x_1=one;x_2=two;");
+    assert_string_equal(err.text, "");
+}
+
+static void test_what_is_absent_stays(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    assert_int_equal(read_text("[a]\nname =\n", &t, &err), 0);
+    assert_string_equal(t.name, "");
+    assert_int_equal(t.count, 77);
+}
+
+static void test_bool_words(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {"yes", "true", "on", "ON"};
+    static const char *const no[] = {"no", "false", "off", "False"};
+    struct target t = {0};
+    struct fg_error err;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(fg_conf_set(&keys[4], yes[i], &t, &err), 0);
+        assert_true(t.on);
+        assert_int_equal(fg_conf_set(&keys[4], no[i], &t, &err), 0);
+        assert_false(t.on);
+    }
+    refused("[a]\nname = n\non = 1\n", 3, "must be yes or no");
+    refused("[a]\nname = n\non =\n", 3, "must be yes or no");
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    assert_int_equal(read_text("[a]\nname = n\ncount = 2\nratio = 1\ngain = 10\n", &t, &err), 0);
+    assert_int_equal(t.count, 2);
+    refused("[a]\nname = n\ncount = 1\n", 3, "must be from 2 to");
+    refused("[a]\nname = n\ncount = -3\n", 3, "must be from 2 to");
+    refused("[a]\nname = n\ncount = 4294967296\n", 3, "must be from 2 to");
+    refused("[a]\nname = n\ncount = 2.5\n", 3, "not a whole number");
+    refused("[a]\nname = n\nratio = 1.0001\n", 3, "must be from -1 to 1");
+    refused("[a]\nname = n\ngain = -0.1\n", 3, "must be from 0 to 10");
+}
+
+static void test_not_numbers(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "x", "1x", "1 2", "nan", "inf", "-inf", "1e999", "0.5,5"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "[a]\nname = n\nratio = %s\n", bad[i]);
+        refused(text, 3, "not a number");
+    }
+}
+
+static void test_strings_and_choices(void **state)
+{
+    (void)state;
+    refused("[a]\nname = eight888\n", 2, "longer than 7 bytes");
+    refused("[a]\nname = n\ncolour = pink\n", 3, "must be one of red, green, blue");
+    refused("[a]\nname = n\ncolour = Red\n", 3, "must be one of");
+    refused("[a]\nname = n\n[b]\ncall = refuse\n", 4, "call is refused");
+}
+
+static void test_unknown(void **state)
+{
+    (void)state;
+    refused("[a]\nname = n\n\nnmae = n\n", 4, "unknown key nmae in [a]");
+    refused("[a]\nname = n\n[z]\nname = n\n", 4, "unknown key name in [z]");
+    refused("[a]\nname = n\n[b]\ncount = 3\n", 4, "unknown key count in [b]");
+    refused("[a]\nname = n\n[b]\nxx_1 = 3\n", 4, "unknown key xx_1");
+    refused("name = n\n[a]\n", 1, "before the first [section]");
+}
+
+static void test_duplicates(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    refused("[a]\nname = n\ncount = 3\nname = m\n", 4,
+            "name is given twice in [a]; first in line 2");
+    refused("[a]\nname = n\n[b]\n[a]\nname = n\n", 5, "given twice");
+    refused("[a]\nname = n\n[b]\nx_1 = a\nx_2 = b\nx_1 = c\n", 6, "x_1 is given twice in [b]");
+    // the same name in two sections is two keys
+    assert_int_equal(read_text("[a]\nname = n\n[b]\nname = m\nx_1 = a\n[c]\nx_1 = b\n", &t, &err),
+                     0);
+    assert_string_equal(t.calls, "x_1=a;x_1=b;");
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    char text[600];
+    memset(text, 'x', sizeof text);
+    memcpy(text, "[a]\nname = n\n[b]\nname = ", 24);
+    text[599] = 0;
+    refused(text, 4, "bytes"); // far too long
+    strcpy(text + 24 + 230, "\n");
+    refused(text, 4, "bytes"); // it must not come back as a second line
+    memset(text, ';', sizeof text);
+    strcpy(text + 300, "\n[a]\nname = n\n");
+    refused(text, 1, "bytes"); // a comment too
+    refused("[a]\nname = n\nwhat is this\n", 3, "neither [section], nor key = value");
+    refused("[a\nname = n\n", 1, "neither [section], nor key = value");
+    refused("[a]\nname = n\nwhat is this\ncount = 1\n", 3, "neither"); // the first of two errors
+    refused("[a]\nname = n\ncount = 1\nwhat is this\n", 3, "must be from");
+    assert_int_equal(read_text("[a]\nname = n\ncount = 5", &t, &err), 0); // no newline at the end
+    assert_int_equal(t.count, 5);
+    assert_int_equal(read_text("[a]\r\nname = n\r\ncount = 6\r\n", &t, &err), 0);
+    assert_int_equal(t.count, 6);
+    assert_string_equal(t.name, "n");
+    assert_int_equal(read_text("[a]\n  name = n\n\tcount = 7\n", &t, &err), 0); // indented
+    assert_int_equal(t.count, 7);
+    assert_int_equal(read_text("\xef\xbb\xbf[a]\nname = n\n", &t, &err), 0); // a byte order mark
+}
+
+static void test_longest_line(void **state)
+{
+    (void)state;
+    // whatever the limit is, a line is taken whole or refused, never cut
+    unsigned taken = 0;
+    for (int n = 150; n < 250; n++) {
+        struct target t;
+        struct fg_error err;
+        char text[400];
+        int at = sprintf(text, "[b]\nname = v%*s ; end\n[a]\nname = n\n", n, "");
+        assert_true(at > n);
+        int code = read_text(text, &t, &err);
+        if (code == 0) {
+            assert_string_equal(t.other, "v");
+            taken++;
+        } else {
+            assert_int_equal(code, -EINVAL);
+            assert_non_null(strstr(err.text, ":2: the line has over"));
+        }
+    }
+    assert_in_range(taken, 20, 80);
+}
+
+static void test_nul_byte(void **state)
+{
+    (void)state;
+    static const char text[] = "[a]\nname = n\0hidden\ncount = 3\n";
+    struct target t = {0};
+    struct fg_error err = {""};
+    put(text, sizeof text - 1);
+    assert_int_equal(fg_conf_read(path, keys, N_KEYS, &t, &err), -EINVAL);
+    assert_non_null(strstr(err.text, ":2: "));
+    assert_non_null(strstr(err.text, "NUL"));
+}
+
+static void test_missing(void **state)
+{
+    (void)state;
+    refused("", 0, "name is missing in [a]");
+    refused("[a]\ncount = 3\n", 0, "name is missing in [a]");
+    refused("[b]\nname = n\n", 0, "name is missing in [a]");
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    struct target t = {.count = 77};
+    struct fg_error err = {""};
+    assert_int_equal(fg_conf_read("/tmp/fg-no-such-file.ini", keys, N_KEYS, &t, &err), -ENOENT);
+    assert_non_null(strstr(err.text, "/tmp/fg-no-such-file.ini: "));
+    assert_true(fg_conf_read("/tmp", keys, N_KEYS, &t, &err) < 0);
+    assert_non_null(strstr(err.text, "/tmp: "));
+    put("[a]\nname = n\n", 13);
+    assert_int_equal(chmod(path, 0), 0);
+    int code;
+    if (geteuid() == 0) { // root reads anything; as somebody else then
+        assert_int_equal(seteuid(65534), 0);
+        code = fg_conf_read(path, keys, N_KEYS, &t, &err);
+        assert_int_equal(seteuid(0), 0);
+    } else {
+        code = fg_conf_read(path, keys, N_KEYS, &t, &err);
+    }
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(code, -EACCES);
+    assert_non_null(strstr(err.text, path));
+    assert_int_equal(t.count, 77);
+    assert_int_equal(fg_conf_read(path, keys, 65, &t, &err), -EINVAL);
+}
+
+static void test_set_one(void **state)
+{
+    (void)state;
+    struct target t = {.count = 9};
+    struct fg_error err = {""};
+    assert_int_equal(fg_conf_set(&keys[1], "12", &t, &err), 0);
+    assert_int_equal(t.count, 12);
+    assert_int_equal(fg_conf_set(&keys[1], "12 ", &t, &err), -EINVAL);
+    assert_int_equal(fg_conf_set(&keys[1], "1", &t, NULL), -EINVAL);
+    assert_int_equal(t.count, 12);
+    assert_int_equal(fg_conf_set(&keys[0], "12345678", &t, &err), -EINVAL);
+    assert_string_equal(t.name, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_type),  cmocka_unit_test(test_what_is_absent_stays),
+        cmocka_unit_test(test_bool_words),  cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_not_numbers), cmocka_unit_test(test_strings_and_choices),
+        cmocka_unit_test(test_unknown),     cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_lines),       cmocka_unit_test(test_longest_line),
+        cmocka_unit_test(test_nul_byte),    cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_files),       cmocka_unit_test(test_set_one),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
