@@ -42,6 +42,7 @@ MATCHER  := calibrate control decide decision drain gallery index keys latency p
 TOOLS    := args client det enrol eval import list model people photo plot progress score_table \
             status trial verify watch
 DEMO     :=
+BENCH    := figures onnx
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align bus camera card client conf control decide detect drain engine frame gallery graph image \
@@ -52,7 +53,7 @@ FUZZ         := image subject tflite wire y4m
 
 MODULES := COMMON ACCEL PIPELINE MATCHER TOOLS DEMO TEST_HELPERS
 lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$(subst \
-           MATCHER,matcher,$(subst TOOLS,tools,$(subst DEMO,demo,$(subst TEST_HELPERS,tests,$(1))))))))
+           MATCHER,matcher,$(subst TOOLS,tools,$(subst DEMO,demo,$(subst BENCH,bench,$(subst TEST_HELPERS,tests,$(1)))))))))
 objects  = $(addprefix $(BUILD)/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
 archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
@@ -60,7 +61,7 @@ LIBS     := -lturbojpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -li
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
-.PHONY: all setup demo demo-run check check-run lint bench bench-run fuzz install uninstall clean
+.PHONY: all setup demo demo-run check check-run lint bench bench-accel bench-pipeline fuzz install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -89,7 +90,7 @@ $(BUILD)/facegate-matcher: $(BUILD)/matcher/matcher.o $(call archives,MATCHER CO
 	$(call say,LINK,$@)
 	$(call link)
 
-$(BUILD)/facegate: $(BUILD)/tools/facegate.o $(call archives,TOOLS PIPELINE ACCEL COMMON)
+$(BUILD)/facegate: $(BUILD)/tools/facegate.o $(call archives,TOOLS PIPELINE ACCEL MATCHER COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 
@@ -112,6 +113,25 @@ check-run: $(PROGRAMS) $(TEST_PROGRAMS)
 	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
 	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
 	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)
+
+# ---- figures: each bench prints a table and leaves build/bench/NAME.json -----------------------
+ORT := onnxruntime-node@1.20.1
+bench: bench-accel bench-pipeline
+
+bench-accel: setup
+	+@$(MAKE) --no-print-directory build/bench/bench_accel
+	@test -d build/bench/node_modules/onnxruntime-node || { echo 'bench: fetching $(ORT)'; \
+	  npm install --silent --prefix build/bench --ignore-scripts $(ORT); }
+	@build/bench/bench_accel
+
+bench-pipeline: setup
+	+@$(MAKE) --no-print-directory all build/footage build/bench/bench_pipeline
+	@build/bench/bench_pipeline
+
+$(BUILD)/bench/bench_%: $(BUILD)/bench/bench_%.o $(call objects,BENCH) \
+  $(call archives,DEMO TOOLS PIPELINE ACCEL COMMON)
+	$(call say,LINK,$@)
+	$(call link)
 
 # ---- quality -------------------------------------------------------------------------------------
 lint: setup

@@ -249,16 +249,12 @@ int fg_socket_receive(struct fg_socket *socket, int timeout_ms, struct fg_messag
         zmq_msg_move(&socket->parts[socket->held++], &part);
         zmq_msg_close(&part);
     }
-    if (overflow) {
-        drop_parts(socket);
-        return -EMSGSIZE;
-    }
     ret->count = socket->held;
     for (unsigned i = 0; i < socket->held; i++) {
         ret->parts[i].data = zmq_msg_data(&socket->parts[i]);
         ret->parts[i].length = zmq_msg_size(&socket->parts[i]);
     }
-    return 0;
+    return overflow ? -EMSGSIZE : 0;
 }
 
 int fg_bus_poll(struct fg_socket *const *sockets, unsigned count, int fd, int timeout_ms)

@@ -57,8 +57,8 @@ int fg_socket_wait_subscriber(struct fg_socket *socket, int timeout_ms);
 int fg_socket_send(struct fg_socket *socket, const struct fg_part *parts, unsigned count);
 
 // Waits at most timeout_ms (-1: for ever, 0: not). -EAGAIN: nothing came. -EMSGSIZE: more parts
-// than FG_BUS_PARTS (the message was dropped whole). -EINTR, or -ECANCELED (bus is being
-// destroyed).
+// than FG_BUS_PARTS; *ret holds the first ones, the rest is dropped. -EINTR, or -ECANCELED (bus is
+// being destroyed).
 int fg_socket_receive(struct fg_socket *socket, int timeout_ms, struct fg_message *ret);
 
 // Waits until one of the sockets (or fd, -1 for none) is readable. Returns a bit mask: bit i for

@@ -40,7 +40,7 @@ const char *fg_json_string(const struct fg_json *json); // NULL when it is no st
 const char *fg_json_name(const struct fg_json *member); // of an object's member, else NULL
 bool fg_json_is_object(const struct fg_json *json);
 
-// One line, or indented. malloc'd, owned by the caller.
+// One line, or indented; numbers with 15 digits. malloc'd, owned by the caller.
 char *fg_json_print(const struct fg_json *json, bool indented);
 
 #ifdef __cplusplus

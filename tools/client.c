@@ -131,8 +131,8 @@ int fg_client_nobody(const char *endpoint, struct fg_error *err)
 {
     const char *path = strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
     if (path && access(path, W_OK) < 0 && errno == EACCES)
-        return fg_fail(err, -EACCES,
-                       "%s: permission denied; run as a member of the socket's group", endpoint);
+        return fg_fail(err, -EACCES, "%s: permission denied; run as a member of the socket's group",
+                       endpoint);
     return fg_fail(err, -ETIMEDOUT, "no matcher answers on %s; is facegate-matcher running?",
                    endpoint);
 }
@@ -193,9 +193,12 @@ int fg_client_verdict(const struct fg_json *answer, struct fg_error *err)
         const char *error;
         int code;
     } codes[] = {
-        {"exists", -EEXIST},           {"not_found", -ENOENT},
-        {"no_space", -ENOSPC},         {"bad_request", -EINVAL},
-        {"bad_vector", -EINVAL},       {"wrong_model", -EMEDIUMTYPE},
+        {"exists", -EEXIST},
+        {"not_found", -ENOENT},
+        {"no_space", -ENOSPC},
+        {"bad_request", -EINVAL},
+        {"bad_vector", -EINVAL},
+        {"wrong_model", -EMEDIUMTYPE},
         {"wrong_dimension", -EMEDIUMTYPE},
     };
     if (fg_json_get_bool(answer, "ok", false))

@@ -39,12 +39,18 @@ struct about { // whom a photograph's note is about
     struct fg_problems *problems;
     size_t order;
     const struct fg_roll_entry *entry;
+    size_t left_out;
+    const char *only; // the reason, when the one photograph is refused and with it the person
 };
 
 static void note_photo(void *context, const char *photo, const char *reason, const char *text)
 {
-    const struct about *a = context;
-    fg_problems_add(a->problems, a->order, a->entry->line, a->entry->id, photo, reason, text);
+    struct about *a = context;
+    a->left_out += strcmp(reason, "left_out") == 0;
+    if (a->entry->n_photos == 1)
+        a->only = reason;
+    else
+        fg_problems_add(a->problems, a->order, a->entry->line, a->entry->id, photo, reason, text);
 }
 
 static int read_fields(const struct fg_intake_plan *plan, const struct fg_roll_entry *entry,
@@ -69,20 +75,19 @@ static int take_person(struct hand *h, size_t index, struct fg_error *err)
 {
     const struct fg_intake_plan *plan = &h->intake->plan;
     const struct fg_roll_entry *entry = &plan->roll->entries[index];
-    struct about about = {plan->problems, index, entry};
+    struct about about = {plan->problems, index, entry, 0, NULL};
     struct fg_error why = {""};
     const char *reason = "bad_entry";
     h->result.entry = index;
     int code = read_fields(plan, entry, &h->result.enrolment, &why);
     if (code == 0) {
-        reason = "no_good_photograph";
         code = fg_portrait_take(h->photographer, fg_vision_embedder_card(h->vision), entry->photos,
                                 entry->n_photos, &plan->rule, note_photo, &about,
                                 &h->result.portrait, &why);
-        if (code < 0 && strstr(why.text, "two people"))
-            reason = "two_people";
+        reason = code == -ENOTUNIQ ? "two_people" : about.only ? about.only : "no_good_photograph";
+        atomic_fetch_add_explicit(&h->intake->photos, entry->n_photos - about.left_out,
+                                  memory_order_relaxed);
     }
-    atomic_fetch_add_explicit(&h->intake->photos, entry->n_photos, memory_order_relaxed);
     if (code == -EIO || code == -ENOMEM)
         return fg_fail(err, code, "%s", why.text);
     h->result.refused = code < 0;

@@ -30,7 +30,6 @@ layer common accel pipeline matcher tools demo
 layer accel pipeline matcher tools demo
 layer pipeline matcher tools demo
 layer matcher accel pipeline tools demo
-layer tools demo matcher
 
 # ---- a third-party header stands in one file of each program
 one_file() { # header, the only file that may have it

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+// A face with the 24 pixels between the eyes that a photograph needs is 59 wide (pipeline/face.h);
+// looking for smaller ones would only find bystanders, and takes most of the time.
+#define SMALLEST_FACE 56
+
 static const char *reason_of(int code, const struct fg_shot *shot)
 {
     if (code != -ENODATA)
@@ -44,7 +48,7 @@ static int check_agreement(const struct fg_portrait *p, const struct fg_card *ca
             const float *a = p->vectors + (size_t)i * p->dimension;
             const float *b = p->vectors + (size_t)k * p->dimension;
             if (cosine(a, b, p->dimension) < card->same_track)
-                return fg_fail(err, -ENODATA,
+                return fg_fail(err, -ENOTUNIQ,
                                "%s and %s: these two photographs look like two people; leave one "
                                "out, or insist with --anyway",
                                file_name(photos[p->photo[i]]), file_name(photos[p->photo[k]]));
@@ -57,7 +61,8 @@ static int look_at_all(struct fg_photographer *photographer, char *const *photos
                        const struct fg_portrait_rule *rule, fg_portrait_note note, void *context,
                        struct fg_shot *shot, struct fg_portrait *p, struct fg_error *err)
 {
-    const struct fg_photo_rule photo_rule = {.central = rule->central, .mirrored = true};
+    const struct fg_photo_rule photo_rule = {
+        .central = rule->central, .mirrored = true, .smallest = SMALLEST_FACE};
     struct fg_error why;
     for (size_t i = 0; i < n_photos; i++) {
         if (p->count == FG_SUBJECT_SOURCES) {
@@ -76,7 +81,7 @@ static int look_at_all(struct fg_photographer *photographer, char *const *photos
         note(context, photos[i], reason_of(code, shot), why.text);
         if (!rule->tolerant)
             return fg_fail(err, -ENODATA, "%s", why.text);
-        if (err && !err->text[0]) // the first reason stands when no photograph is good
+        if (!err->text[0]) // the first reason stands when no photograph is good
             *err = why;
     }
     return 0;
@@ -90,19 +95,22 @@ int fg_portrait_take(struct fg_photographer *photographer, const struct fg_card 
     struct fg_shot shot = {.reason = FG_REASON_NONE};
     struct fg_error first = {""};
     fg_portrait_wipe(ret);
-    int code =
-        look_at_all(photographer, photos, n_photos, rule, note, context, &shot, ret, &first);
-    if (code == 0 && ret->count == 0)
-        code = fg_fail(&first, -ENODATA, "%s",
-                       first.text[0] ? first.text : "there is no photograph");
-    if (code == 0 && !rule->anyway)
-        code = check_agreement(ret, card, photos, &first);
+    int code = look_at_all(photographer, photos, n_photos, rule, note, context, &shot, ret, &first);
     explicit_bzero(&shot, sizeof shot);
-    if (code < 0) {
+    if (code < 0)
+        fg_fail(err, code, "%s", first.text);
+    else if (n_photos == 0)
+        code = fg_fail(err, -ENODATA, "there is no photograph");
+    else if (ret->count == 0 && n_photos > 1)
+        code = fg_fail(err, -ENODATA, "none of %zu photographs is good; the first: %s", n_photos,
+                       first.text);
+    else if (ret->count == 0)
+        code = fg_fail(err, -ENODATA, "%s", first.text);
+    else if (!rule->anyway)
+        code = check_agreement(ret, card, photos, err);
+    if (code < 0)
         fg_portrait_wipe(ret);
-        return fg_fail(err, code, "%s", first.text);
-    }
-    return 0;
+    return code;
 }
 
 void fg_portrait_wipe(struct fg_portrait *portrait)

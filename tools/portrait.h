@@ -35,8 +35,9 @@ typedef void (*fg_portrait_note)(void *context, const char *photo, const char *r
                                  const char *text);
 
 // Looks at the photographs in their order until FG_SUBJECT_SOURCES are good; later ones are noted
-// as left_out. 0: *ret is set. -ENODATA: the person is refused, err says why (with `tolerant`: no
-// photograph is good, or two look like two people). -EIO, -ENOMEM: the engine failed.
+// as left_out. 0: *ret is set. The person is refused, and err says why: -ENODATA (a photograph is
+// not good; with `tolerant`: none is), -ENOTUNIQ (two look like two people: their cosine is under
+// the card's same_track). -EIO, -ENOMEM: the engine failed.
 int fg_portrait_take(struct fg_photographer *photographer, const struct fg_card *card,
                      char *const *photos, size_t n_photos, const struct fg_portrait_rule *rule,
                      fg_portrait_note note, void *context, struct fg_portrait *ret,

@@ -16,9 +16,9 @@ extern "C" {
 #endif
 
 struct fg_problem {
-    size_t order;  // the person's place in the import
-    unsigned line; // of the CSV; 0: none
-    char *id, *photo; // photo NULL: of the person as a whole
+    size_t order;     // the person's place in the import
+    unsigned line;    // of the CSV; 0: none
+    char *id, *photo; // photo NULL: the person is refused
     char *reason, *text;
 };
 

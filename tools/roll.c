@@ -38,8 +38,8 @@ static int read_folder(const char *path, struct fg_roll *ret, struct fg_error *e
     }
     for (size_t i = 0; i < people.count; i++) {
         struct fg_person *p = &people.people[i];
-        entries[i] = (struct fg_roll_entry){.id = p->name, .photos = p->photos,
-                                            .n_photos = p->n_photos};
+        entries[i] =
+            (struct fg_roll_entry){.id = p->name, .photos = p->photos, .n_photos = p->n_photos};
         *p = (struct fg_person){0};
     }
     *ret = (struct fg_roll){entries, people.count};

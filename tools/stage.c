@@ -65,8 +65,11 @@ int fg_stage_failed(const struct fg_child *child, struct fg_error *err)
 {
     char words[400];
     fg_child_last_words(child, words, sizeof words);
-    return fg_fail(err, -EIO, "%s ended with code %d: %s", child->name, child->exit_code,
-                   words[0] ? words : "it said nothing");
+    const bool killed = child->exit_code > 128;
+    return fg_fail(err, -EIO, "%s %s %d; its last line (%s): %s", child->name,
+                   killed ? "was killed by signal" : "ended with code",
+                   killed ? child->exit_code - 128 : child->exit_code, child->log,
+                   words[0] ? words : "none");
 }
 
 static int interrupted(struct fg_error *err)

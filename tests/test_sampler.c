@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sampler against a slow reference in double precision, over all formats and odd sizes, with
+// planes that end at a guard page.
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "pipeline/sampler.h"
+
+static uint64_t seed = 1;
+
+static uint32_t draw(uint32_t below)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 33) % below;
+}
+
+static double draw_in(double low, double high)
+{
+    return low + (high - low) * draw(1000003) / 1000003.0;
+}
+
+// A plane's bytes between two pages that must not be touched, at the end or the start of the room.
+struct room {
+    uint8_t *map;
+    size_t size;
+};
+
+static uint8_t *room_create(struct room *room, size_t length, bool at_end)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = (length + page - 1) / page * page;
+    room->size = inner + 2 * page;
+    room->map = mmap(NULL, room->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(room->map != MAP_FAILED);
+    assert_int_equal(mprotect(room->map + page, inner, PROT_READ | PROT_WRITE), 0);
+    return at_end ? room->map + page + inner - length : room->map + page;
+}
+
+struct scene {
+    struct fg_frame frame;
+    struct room rooms[3];
+};
+
+enum { GREY, RGB, YUV444, YUV422, YUV420, YUV440, N_FORMATS };
+
+static uint32_t plane_width(const struct fg_frame *f, unsigned p)
+{
+    return p == 0 ? f->width : (f->width + (1u << f->chroma_shift_x) - 1) >> f->chroma_shift_x;
+}
+
+static uint32_t plane_height(const struct fg_frame *f, unsigned p)
+{
+    return p == 0 ? f->height : (f->height + (1u << f->chroma_shift_y) - 1) >> f->chroma_shift_y;
+}
+
+static struct scene scene_create(int format, uint32_t width, uint32_t height, bool full_range)
+{
+    static const uint8_t shifts[N_FORMATS][2] = {{0, 0}, {0, 0}, {0, 0}, {1, 0}, {1, 1}, {0, 1}};
+    struct scene s = {.frame = {.width = width, .height = height, .full_range = full_range}};
+    struct fg_frame *f = &s.frame;
+    f->fourcc = format == GREY ? FG_FOURCC_GREY : format == RGB ? FG_FOURCC_RGB : FG_FOURCC_YUV;
+    f->n_planes = format >= YUV444 ? 3 : 1;
+    f->chroma_shift_x = shifts[format][0];
+    f->chroma_shift_y = shifts[format][1];
+    const bool at_end = draw(4) > 0;
+    for (unsigned p = 0; p < f->n_planes; p++) {
+        const uint32_t bytes = plane_width(f, p) * (format == RGB ? 3 : 1);
+        const uint32_t rows = plane_height(f, p), stride = bytes + draw(3) * draw(40);
+        const uint32_t length = stride * (rows - 1) + bytes; // no padding behind the last row
+        uint8_t *data = room_create(&s.rooms[p], length, at_end);
+        for (uint32_t i = 0; i < length; i++)
+            data[i] = (uint8_t)draw(256);
+        f->planes[p] = (struct fg_plane){data, stride, length, -1, 0};
+    }
+    struct fg_error err = {""};
+    if (fg_frame_check(f, &err) < 0)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static void scene_destroy(struct scene *s)
+{
+    for (unsigned p = 0; p < s->frame.n_planes; p++)
+        munmap(s->rooms[p].map, s->rooms[p].size);
+}
+
+static uint8_t *writable(const struct scene *s, unsigned plane)
+{
+    return (uint8_t *)(uintptr_t)s->frame.planes[plane].data;
+}
+
+static double value_at(const struct fg_frame *f, unsigned plane, unsigned channels, uint32_t x,
+                       uint32_t y, unsigned channel)
+{
+    return f->planes[plane]
+        .data[(size_t)y * f->planes[plane].stride + (size_t)x * channels + channel];
+}
+
+static double clamp(double v)
+{
+    return v < 0 ? 0 : v > 255 ? 255 : v;
+}
+
+// BT.601 from its own constants, Kr = .299 and Kb = .114. What is missing of the weights is black.
+static void colour(const struct fg_frame *f, double y, double y_in, double u, double v, double c_in,
+                   double rgb[3])
+{
+    const double kr = .299, kb = .114, kg = 1 - kr - kb;
+    double luma = y, cb = u - 128 * c_in, cr = v - 128 * c_in;
+    if (!f->full_range) {
+        luma = (y - 16 * y_in) * 255 / 219;
+        cb *= 255. / 224;
+        cr *= 255. / 224;
+    }
+    const double r = luma + 2 * (1 - kr) * cr, b = luma + 2 * (1 - kb) * cb;
+    rgb[0] = clamp(r);
+    rgb[1] = clamp(luma - (kr * 2 * (1 - kr) * cr + kb * 2 * (1 - kb) * cb) / kg);
+    rgb[2] = clamp(b);
+}
+
+// The weight of source pixel i in the output pixel lo..lo+step, one axis.
+static double axis_weight(double lo, double step, uint32_t i)
+{
+    if (step >= 1) {
+        const double share = fmin(lo + step, i + 1.) - fmax(lo, i);
+        return share > 0 ? share / step : 0;
+    }
+    const double far = fabs(lo + step / 2 - .5 - i);
+    return far < 1 ? 1 - far : 0;
+}
+
+static double weighted(const struct fg_frame *f, unsigned plane, unsigned channel,
+                       const double x[2], const double y[2], double *ret_inside)
+{
+    const unsigned channels = f->fourcc == FG_FOURCC_RGB ? 3 : 1;
+    const double sx = plane ? 1. / (1 << f->chroma_shift_x) : 1;
+    const double sy = plane ? 1. / (1 << f->chroma_shift_y) : 1;
+    double sum = 0, inside = 0;
+    for (uint32_t j = 0; j < plane_height(f, plane); j++) {
+        const double wy = axis_weight(y[0] * sy, y[1] * sy, j);
+        for (uint32_t i = 0; wy > 0 && i < plane_width(f, plane); i++) {
+            const double w = wy * axis_weight(x[0] * sx, x[1] * sx, i);
+            sum += w > 0 ? w * value_at(f, plane, channels, i, j, channel) : 0;
+            inside += w;
+        }
+    }
+    *ret_inside = inside;
+    return sum;
+}
+
+// Output pixel x[0]..x[0]+x[1] by y[0]..y[0]+y[1] of the frame.
+static void reference_rect(const struct fg_frame *f, const double x[2], const double y[2],
+                           double rgb[3])
+{
+    double in, c_in;
+    for (unsigned c = 0; c < 3; c++)
+        rgb[c] = weighted(f, 0, f->fourcc == FG_FOURCC_RGB ? c : 0, x, y, &in);
+    if (f->fourcc == FG_FOURCC_YUV) {
+        const double u = weighted(f, 1, 0, x, y, &c_in), v = weighted(f, 2, 0, x, y, &c_in);
+        colour(f, rgb[0], in, u, v, c_in, rgb);
+    }
+}
+
+static double bilinear(const struct fg_frame *f, unsigned plane, unsigned channel, double x,
+                       double y, double *ret_inside)
+{
+    const unsigned channels = f->fourcc == FG_FOURCC_RGB ? 3 : 1;
+    double sum = 0, inside = 0;
+    for (uint32_t j = 0; j < plane_height(f, plane); j++)
+        for (uint32_t i = 0; fabs(y - j) < 1 && i < plane_width(f, plane); i++)
+            if (fabs(x - i) < 1) {
+                const double w = (1 - fabs(x - i)) * (1 - fabs(y - j));
+                sum += w * value_at(f, plane, channels, i, j, channel);
+                inside += w;
+            }
+    *ret_inside = inside;
+    return sum;
+}
+
+static void reference_point(const struct fg_frame *f, double x, double y, double rgb[3])
+{
+    double in = 0, ignored;
+    for (unsigned c = 0; c < 3; c++)
+        rgb[c] = bilinear(f, 0, f->fourcc == FG_FOURCC_RGB ? c : 0, x, y, &in);
+    if (f->fourcc != FG_FOURCC_YUV)
+        return;
+    // chroma holds up to the border: a luma pixel there is inside the picture
+    double cx = (x + .5) / (1 << f->chroma_shift_x) - .5;
+    double cy = (y + .5) / (1 << f->chroma_shift_y) - .5;
+    cx = fmax(0, fmin(cx, plane_width(f, 1) - 1.));
+    cy = fmax(0, fmin(cy, plane_height(f, 1) - 1.));
+    const double u = bilinear(f, 1, 0, cx, cy, &ignored), v = bilinear(f, 2, 0, cx, cy, &ignored);
+    colour(f, rgb[0], in, u * in, v * in, in, rgb);
+}
+
+static void reference_affine(const struct fg_frame *f, const double m[6], double x, double y,
+                             double rgb[3])
+{
+    const double step = sqrt(fabs(m[0] * m[4] - m[1] * m[3]));
+    const int n = step > 1.5 ? (int)fmin(ceil(step), 16) : 1;
+    rgb[0] = rgb[1] = rgb[2] = 0;
+    for (int j = 0; j < n; j++) {
+        for (int i = 0; i < n; i++) {
+            const double u = x + (i + .5) / n - .5, v = y + (j + .5) / n - .5;
+            double one[3];
+            reference_point(f, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5], one);
+            for (int c = 0; c < 3; c++)
+                rgb[c] += one[c] / (n * n);
+        }
+    }
+}
+
+static void expect_pixel(const struct fg_sample_form *form, const float *tensor, uint32_t x,
+                         uint32_t y, const double rgb[3], double tolerance)
+{
+    // x, y of the upright picture
+    const size_t at = form->transposed ? (size_t)x * form->width + y : (size_t)y * form->width + x;
+    for (int c = 0; c < 3; c++) {
+        const double got =
+            (double)tensor[at * 3 + (size_t)(form->bgr ? 2 - c : c)] * form->scale + form->mean;
+        if (!(fabs(got - rgb[c]) < tolerance))
+            fail_msg("pixel %u, %u channel %d: %g, not %g", x, y, c, got, rgb[c]);
+    }
+}
+
+static struct fg_sample_form draw_form(void)
+{
+    struct fg_sample_form form = {1 + draw(20), 1 + draw(20), (float)draw(256), 1, false, false};
+    form.scale = 1 + (float)draw(200);
+    form.bgr = draw(2);
+    form.transposed = draw(2);
+    if (draw(3) == 0)
+        form.height = form.width;
+    return form;
+}
+
+static uint32_t upright_width(const struct fg_sample_form *form)
+{
+    return form->transposed ? form->height : form->width;
+}
+
+static uint32_t upright_height(const struct fg_sample_form *form)
+{
+    return form->transposed ? form->width : form->height;
+}
+
+// One float behind the tensor that must stay.
+static float *tensor_create(const struct fg_sample_form *form)
+{
+    const size_t n = (size_t)form->width * form->height * 3;
+    float *tensor = malloc((n + 1) * sizeof *tensor);
+    assert_non_null(tensor);
+    for (size_t i = 0; i <= n; i++)
+        tensor[i] = NAN;
+    return tensor;
+}
+
+static void one_rect(struct fg_sampler *sampler, const struct fg_frame *f, const double rect[4])
+{
+    const struct fg_sample_form form = draw_form();
+    float *tensor = tensor_create(&form);
+    assert_int_equal(fg_sample_rect(sampler, f, rect[0], rect[1], rect[2], rect[3], &form, tensor),
+                     0);
+    const uint32_t columns = upright_width(&form), rows = upright_height(&form);
+    const double step_x = rect[2] / columns, step_y = rect[3] / rows;
+    for (uint32_t y = 0; y < rows; y++) {
+        for (uint32_t x = 0; x < columns; x++) {
+            double rgb[3];
+            const double px[2] = {rect[0] + x * step_x, step_x},
+                         py[2] = {rect[1] + y * step_y, step_y};
+            reference_rect(f, px, py, rgb);
+            expect_pixel(&form, tensor, x, y, rgb, 0.02);
+        }
+    }
+    assert_true(isnan(tensor[(size_t)form.width * form.height * 3]));
+    free(tensor);
+}
+
+static void draw_rect(const struct fg_frame *f, double rect[4])
+{
+    const double w = f->width, h = f->height;
+    switch (draw(5)) {
+    case 0: // the whole
+        memcpy(rect, (double[4]){0, 0, w, h}, 4 * sizeof *rect);
+        break;
+    case 1: // inside
+        rect[0] = draw_in(0, w);
+        rect[1] = draw_in(0, h);
+        rect[2] = draw_in(.1, w - rect[0] + .1);
+        rect[3] = draw_in(.1, h - rect[1] + .1);
+        break;
+    case 2: // whole pixels
+        rect[0] = (double)draw(f->width) - 3;
+        rect[1] = (double)draw(f->height) - 3;
+        rect[2] = 1 + draw(f->width);
+        rect[3] = 1 + draw(f->height);
+        break;
+    case 3: // far larger than the frame
+        rect[0] = draw_in(-3 * w, 0);
+        rect[1] = draw_in(-3 * h, 0);
+        rect[2] = draw_in(1, 8 * w);
+        rect[3] = draw_in(1, 8 * h);
+        break;
+    default: // partly or wholly outside, any side
+        rect[0] = draw_in(-1.5 * w, 1.5 * w);
+        rect[1] = draw_in(-1.5 * h, 1.5 * h);
+        rect[2] = draw_in(.3, 1.5 * w);
+        rect[3] = draw_in(.3, 1.5 * h);
+    }
+}
+
+static void test_rect_random(void **state)
+{
+    (void)state;
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    for (int i = 0; i < 240; i++) {
+        struct scene s = scene_create(i % N_FORMATS, 1 + draw(45), 1 + draw(40), draw(2));
+        double rect[4];
+        for (int k = 0; k < 3; k++) {
+            draw_rect(&s.frame, rect);
+            one_rect(sampler, &s.frame, rect);
+        }
+        scene_destroy(&s);
+    }
+    fg_sampler_destroy(sampler);
+    fg_sampler_destroy(NULL);
+}
+
+// The sampler's memory is used again for frames and tensors of other sizes.
+static void test_rect_sizes_change(void **state)
+{
+    (void)state;
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    static const uint32_t sizes[][2] = {{3, 2}, {150, 3}, {1, 1}, {5, 120}, {2, 2}, {90, 70}};
+    for (int i = 0; i < 12; i++) {
+        struct scene s = scene_create(i % N_FORMATS, sizes[i % 6][0], sizes[i % 6][1], i % 2);
+        const double rect[4] = {0, 0, sizes[i % 6][0], sizes[i % 6][1]};
+        one_rect(sampler, &s.frame, rect);
+        scene_destroy(&s);
+    }
+    fg_sampler_destroy(sampler);
+}
+
+static void test_affine_random(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 180; i++) {
+        struct scene s = scene_create(i % N_FORMATS, 1 + draw(40), 1 + draw(40), draw(2));
+        const struct fg_sample_form form = draw_form();
+        float *tensor = tensor_create(&form);
+        const double scale = draw_in(.2, 3.5), angle = draw_in(-3.2, 3.2);
+        const double a = scale * cos(angle), b = scale * sin(angle);
+        struct fg_affine map = {{a, -b, draw_in(-15, 40), b, a, draw_in(-15, 40)}};
+        if (draw(3) == 0)
+            for (int k = 0; k < 6; k++)
+                map.m[k] += draw_in(-.5, .5); // not only similarities
+        fg_sample_affine(&s.frame, &map, &form, tensor);
+        for (uint32_t y = 0; y < upright_height(&form); y++) {
+            for (uint32_t x = 0; x < upright_width(&form); x++) {
+                double rgb[3];
+                reference_affine(&s.frame, map.m, x, y, rgb);
+                expect_pixel(&form, tensor, x, y, rgb, 0.02);
+            }
+        }
+        assert_true(isnan(tensor[(size_t)form.width * form.height * 3]));
+        free(tensor);
+        scene_destroy(&s);
+    }
+}
+
+static void test_affine_far_away(void **state)
+{
+    (void)state;
+    struct scene s = scene_create(YUV420, 9, 7, false);
+    const struct fg_sample_form form = {4, 4, 10, 2, false, false};
+    static const double far[] = {1e3, -1e3, 1e9, -1e9, 1e30, NAN, INFINITY};
+    float tensor[48];
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        const struct fg_affine map = {{1, 0, far[i], 0, 1, far[i]}};
+        fg_sample_affine(&s.frame, &map, &form, tensor);
+        for (int k = 0; k < 48; k++)
+            assert_true(tensor[k] == (0 - form.mean) / form.scale); // black
+    }
+    scene_destroy(&s);
+}
+
+// One pixel to one pixel is the pixel itself, in both ways of sampling.
+static void test_identity(void **state)
+{
+    (void)state;
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    struct scene s = scene_create(RGB, 13, 11, true);
+    const struct fg_sample_form form = {13, 11, 0, 1, false, false};
+    float by_rect[13 * 11 * 3], by_map[13 * 11 * 3];
+    const struct fg_affine map = {{1, 0, 0, 0, 1, 0}};
+    assert_int_equal(fg_sample_rect(sampler, &s.frame, 0, 0, 13, 11, &form, by_rect), 0);
+    fg_sample_affine(&s.frame, &map, &form, by_map);
+    for (uint32_t y = 0; y < 11; y++)
+        for (uint32_t x = 0; x < 13; x++)
+            for (unsigned c = 0; c < 3; c++) {
+                const double v = value_at(&s.frame, 0, 3, x, y, c);
+                assert_true((double)by_rect[(y * 13 + x) * 3 + c] == v);
+                assert_true((double)by_map[(y * 13 + x) * 3 + c] == v);
+            }
+    scene_destroy(&s);
+    fg_sampler_destroy(sampler);
+}
+
+// A straight ramp stays a straight ramp, whatever the scale: no shift by half a pixel anywhere.
+static void test_ramp(void **state)
+{
+    (void)state;
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    struct scene s = scene_create(GREY, 100, 60, true);
+    uint8_t *data = writable(&s, 0);
+    for (uint32_t y = 0; y < 60; y++)
+        for (uint32_t x = 0; x < 100; x++)
+            data[y * s.frame.planes[0].stride + x] = (uint8_t)(x + 2 * y);
+    static const double sides[] = {8.7, 16, 31.4, 48};
+    for (int i = 0; i < 4; i++) {
+        const struct fg_sample_form form = {16, 16, 0, 1, false, false};
+        float by_rect[16 * 16 * 3], by_map[16 * 16 * 3];
+        const double left = 5.3, top = 6.1, step = sides[i] / 16;
+        assert_int_equal(
+            fg_sample_rect(sampler, &s.frame, left, top, sides[i], sides[i], &form, by_rect), 0);
+        const struct fg_affine map = {
+            {step, 0, left + step / 2 - .5, 0, step, top + step / 2 - .5}};
+        fg_sample_affine(&s.frame, &map, &form, by_map);
+        for (uint32_t y = 0; y < 16; y++)
+            for (uint32_t x = 0; x < 16; x++) {
+                const double v = left + (x + .5) * step - .5 + 2 * (top + (y + .5) * step - .5);
+                // an area average weighs whole pixels: up to 1/8 of the slope off at a broken edge
+                assert_true(fabs((double)by_rect[(y * 16 + x) * 3] - v) < .5);
+                assert_true(fabs((double)by_map[(y * 16 + x) * 3] - v) < .01);
+            }
+    }
+    scene_destroy(&s);
+    fg_sampler_destroy(sampler);
+}
+
+static void test_known_colours(void **state)
+{
+    (void)state;
+    // BT.601 codes of black, white, red, green, blue: full range (JFIF), then 16..235
+    static const struct {
+        bool full;
+        uint8_t yuv[3];
+        int rgb[3];
+    } known[] = {
+        {true, {0, 128, 128}, {0, 0, 0}},          {true, {255, 128, 128}, {255, 255, 255}},
+        {true, {76, 85, 255}, {254, 0, 0}},        {true, {150, 44, 21}, {0, 255, 1}},
+        {true, {29, 255, 107}, {0, 0, 254}},       {false, {16, 128, 128}, {0, 0, 0}},
+        {false, {235, 128, 128}, {255, 255, 255}}, {false, {81, 90, 240}, {254, 0, 0}},
+        {false, {145, 54, 34}, {0, 255, 1}},       {false, {41, 240, 110}, {0, 0, 255}},
+        {false, {125, 128, 128}, {127, 127, 127}}, {false, {0, 128, 128}, {0, 0, 0}},
+    };
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        for (int format = YUV444; format < N_FORMATS; format++) {
+            struct scene s = scene_create(format, 10, 8, known[i].full);
+            for (unsigned p = 0; p < 3; p++)
+                memset(writable(&s, p), known[i].yuv[p], s.frame.planes[p].length);
+            const struct fg_sample_form form = {3, 3, 0, 1, false, false};
+            float by_rect[27], by_map[27];
+            const struct fg_affine map = {{1.2, .1, 3, -.1, 1.2, 3}};
+            assert_int_equal(fg_sample_rect(sampler, &s.frame, 2, 2, 5, 5, &form, by_rect), 0);
+            fg_sample_affine(&s.frame, &map, &form, by_map);
+            for (int k = 0; k < 27; k++) {
+                assert_true(fabsf(by_rect[k] - (float)known[i].rgb[k % 3]) < 2);
+                assert_true(fabsf(by_map[k] - (float)known[i].rgb[k % 3]) < 2);
+            }
+            scene_destroy(&s);
+        }
+    }
+    fg_sampler_destroy(sampler);
+}
+
+static void test_refused_rectangles(void **state)
+{
+    (void)state;
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    struct scene s = scene_create(GREY, 10, 10, true);
+    static const double bad[][4] = {
+        {0, 0, 0, 5},        {0, 0, 5, 0},         {0, 0, -5, 5},       {0, 0, 5, -1e-9},
+        {NAN, 0, 5, 5},      {0, NAN, 5, 5},       {0, 0, NAN, 5},      {0, 0, 5, NAN},
+        {INFINITY, 0, 5, 5}, {0, -INFINITY, 5, 5}, {0, 0, INFINITY, 5}, {0, 0, 5, INFINITY},
+        {1e300, 0, 5, 5},    {0, 0, 1e300, 5},
+    };
+    const struct fg_sample_form form = {2, 2, 0, 1, false, false};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        float tensor[12] = {7};
+        const double *r = bad[i];
+        assert_int_equal(fg_sample_rect(sampler, &s.frame, r[0], r[1], r[2], r[3], &form, tensor),
+                         -EINVAL);
+        assert_true(tensor[0] == 7);
+    }
+    // tiny and huge ones that are fine
+    static const double good[][4] = {{3, 3, 1e-6, 1e-6}, {-4e5, -4e5, 8e5, 8e5}, {5e5, 5e5, 9, 9}};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        one_rect(sampler, &s.frame, good[i]);
+    scene_destroy(&s);
+    fg_sampler_destroy(sampler);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_identity),          cmocka_unit_test(test_ramp),
+        cmocka_unit_test(test_known_colours),     cmocka_unit_test(test_rect_random),
+        cmocka_unit_test(test_rect_sizes_change), cmocka_unit_test(test_affine_random),
+        cmocka_unit_test(test_affine_far_away),   cmocka_unit_test(test_refused_rectangles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
