@@ -39,14 +39,16 @@ PIPELINE := align camera_options capture detect embed frame image image_exif ima
             stream track vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
-TOOLS    := args client det enrol eval import list model people photo plot progress score_table \
-            status trial verify watch
-DEMO     :=
+TOOLS    := args child client csv det enrol enrolment eval import intake journal list manner model \
+            people photo plain plot portrait problems progress roll score_table status trial \
+            verify watch when
+DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loop take_swap \
+            take_walk tally truth view walk
 BENCH    := figures onnx
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align bus camera card client conf control decide detect drain engine frame gallery graph image \
-         index json matcher quality sampler shot source subject tflite tools track wire
+TESTS := align bus camera card client conf control decide detect drain engine footage frame \
+         gallery graph image index json matcher quality sampler shot source subject tally tflite tools track wire
 SCRIPTS      := setup
 TEST_HELPERS := reference small_model tflite_builder
 FUZZ         := image subject tflite wire y4m
@@ -54,7 +56,7 @@ FUZZ         := image subject tflite wire y4m
 MODULES := COMMON ACCEL PIPELINE MATCHER TOOLS DEMO TEST_HELPERS
 lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$(subst \
            MATCHER,matcher,$(subst TOOLS,tools,$(subst DEMO,demo,$(subst BENCH,bench,$(subst TEST_HELPERS,tests,$(1)))))))))
-objects  = $(addprefix $(BUILD)/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
+objects  = $(addprefix $(BUILD)/obj/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
 archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
 LIBS     := -lturbojpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
@@ -67,7 +69,7 @@ TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
 all: $(PROGRAMS)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -79,22 +81,30 @@ $(call archive,$(1)): $(call objects,$(1))
 endef
 $(foreach m,$(MODULES),$(eval $(call archive_rule,$(m))))
 
-link = $(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(1) -o $@
+link = $(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(1) -o $@
 
 # What each program is made of says who knows whom; archives stand in link order.
-$(BUILD)/facegate-camera: $(BUILD)/pipeline/camera.o $(call archives,PIPELINE ACCEL COMMON)
+$(BUILD)/facegate-camera: $(BUILD)/obj/pipeline/camera.o $(call archives,PIPELINE ACCEL COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 
-$(BUILD)/facegate-matcher: $(BUILD)/matcher/matcher.o $(call archives,MATCHER COMMON)
+$(BUILD)/facegate-matcher: $(BUILD)/obj/matcher/matcher.o $(call archives,MATCHER COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 
-$(BUILD)/facegate: $(BUILD)/tools/facegate.o $(call archives,TOOLS PIPELINE ACCEL MATCHER COMMON)
+$(BUILD)/facegate: $(BUILD)/obj/tools/facegate.o $(call archives,TOOLS PIPELINE ACCEL MATCHER COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o \
+$(BUILD)/footage: $(BUILD)/obj/demo/footage.o $(call archives,DEMO TOOLS PIPELINE COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
+$(BUILD)/demo-run: $(BUILD)/obj/demo/run.o $(call archives,DEMO TOOLS PIPELINE COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o \
   $(call archives,TEST_HELPERS DEMO TOOLS PIPELINE ACCEL MATCHER COMMON)
 	$(call say,LINK,$@)
 	$(call link,-lcmocka -ljpeg)
@@ -105,6 +115,12 @@ setup:
 
 demo: setup
 	+@$(MAKE) --no-print-directory demo-run
+
+demo-run: $(PROGRAMS) $(BUILD)/footage $(BUILD)/demo-run
+	@mkdir -p build/demo
+	@build/footage build/demo models/sample1.jpg models/sample2.jpg models/sample3.jpg \
+	  models/sample4.jpg models/sample5.jpg models/sample6.jpg
+	@build/demo-run build
 
 check: setup
 	+@$(MAKE) --no-print-directory -j$(JOBS) check-run
@@ -128,7 +144,7 @@ bench-pipeline: setup
 	+@$(MAKE) --no-print-directory all build/footage build/bench/bench_pipeline
 	@build/bench/bench_pipeline
 
-$(BUILD)/bench/bench_%: $(BUILD)/bench/bench_%.o $(call objects,BENCH) \
+$(BUILD)/bench/bench_%: $(BUILD)/obj/bench/bench_%.o $(call objects,BENCH) \
   $(call archives,DEMO TOOLS PIPELINE ACCEL COMMON)
 	$(call say,LINK,$@)
 	$(call link)
@@ -171,4 +187,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(wildcard $(BUILD)/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d)

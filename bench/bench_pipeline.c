@@ -17,7 +17,7 @@
 #include "common/card.h"
 #include "common/clock.h"
 #include "common/json.h"
-#include "demo/demo_truth.h"
+#include "demo/truth.h"
 #include "demo/view.h"
 #include "pipeline/detect.h"
 #include "pipeline/vision.h"

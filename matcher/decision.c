@@ -13,7 +13,8 @@ const char *fg_outcome_name(enum fg_outcome outcome)
 
 double fg_decision_latency_ms(const struct fg_decision *decision, uint64_t boot)
 {
-    if (boot == 0 || decision->boot != boot || decision->t_capture_ns > decision->t_decision_ns)
+    if (decision->waited || boot == 0 || decision->boot != boot ||
+        decision->t_capture_ns > decision->t_decision_ns)
         return -1;
     return (double)(decision->t_decision_ns - decision->t_capture_ns) / 1e6;
 }

@@ -52,7 +52,8 @@ struct fg_decision_context {
     uint32_t valid_ms;
 };
 
-// Milliseconds from capture to decision, or negative when the clocks don't compare.
+// Milliseconds from capture to decision, or negative when the clocks don't compare or no probe
+// settled it.
 double fg_decision_latency_ms(const struct fg_decision *decision, uint64_t boot);
 
 // Success: a tree owned by the caller.

@@ -174,7 +174,7 @@ static void on_decision(void *context, const struct fg_decision *given)
     struct fg_decision decision = *given;
     decision.t_decision_ns = fg_monotonic_ns(); // after the search, not before
     double latency = fg_decision_latency_ms(&decision, m->boot);
-    if (latency >= 0 && !decision.waited && decision.outcome != FG_RETRY)
+    if (latency >= 0 && decision.outcome != FG_RETRY)
         fg_latency_add(&m->latency, latency);
     struct fg_decision_context about = {.profile = m->policy.name,
                                         .run = m->run,

@@ -10,7 +10,7 @@
 
 const struct fg_stream_options fg_stream_gate = {
     .tracker = {.smallest = 60, .squares_per_frame = 1, .most_missed = 6},
-    .shots = {.every_ns = 250000000u, .per_frame = 2},
+    .shots = {.every_ns = 250000000u, .per_frame = 1},
 };
 
 struct fg_stream {

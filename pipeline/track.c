@@ -7,6 +7,7 @@
 
 #define VELOCITY_SHARE 0.5f // of the newest measurement in the running velocity
 #define COAST_NS       250000000u
+#define LEAST_DT       0.01f // a file read at full speed has frames microseconds apart
 
 struct fg_tracker {
     struct fg_detector *detector;
@@ -51,6 +52,7 @@ static void seen(struct fg_track *track, const struct fg_face *face, uint64_t no
 {
     float dt = (float)(now_ns - track->t_seen_ns) * 1e-9f;
     if (track->hits > 0 && dt > 0) {
+        dt = fmaxf(dt, LEAST_DT);
         float vx = (face->x - track->face.x) / dt, vy = (face->y - track->face.y) / dt;
         float share = track->hits == 1 ? 1 : VELOCITY_SHARE;
         track->vx += share * (vx - track->vx);

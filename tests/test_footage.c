@@ -18,10 +18,10 @@
 
 #include "common/json.h"
 #include "pipeline/image.h"
-#include "tools/draw.h"
-#include "tools/takes.h"
-#include "tools/view.h"
-#include "tools/walk.h"
+#include "demo/draw.h"
+#include "demo/takes.h"
+#include "demo/view.h"
+#include "demo/walk.h"
 
 #define WIDTH  600
 #define HEIGHT 400

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/tally.h"
+#include "demo/tally.h"
 
 // Frames 0..2 show one photograph with anna (enrolled) and bert, 3 is the empty lane, 4..5 another
 // with carl; bert does not count.
@@ -164,7 +164,7 @@ static void test_waiting_is_not_timed(void **state)
     decide(f->tally, "{\"outcome\":\"retry\",\"track\":1,\"t_capture_ns\":1000,"
                      "\"latency_ms\":700,\"probes\":1}");
     decide(f->tally, "{\"outcome\":\"deny\",\"track\":1,\"t_capture_ns\":6000,"
-                     "\"latency_ms\":1500,\"probes\":2}");
+                     "\"probes\":2}"); // the matcher times no wait
     struct fg_summary s = sum(f);
     assert_int_equal(s.decisions, 2);
     assert_int_equal(s.timed, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/picture.h"
+#include "demo/picture.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/demo_truth.h"
+#include "demo/truth.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/walk.h"
+#include "demo/walk.h"
 
 #include <math.h>
 
-#include "tools/optics.h"
+#include "demo/optics.h"
 
 #define EXPOSURE_S (1.0 / 120)
 

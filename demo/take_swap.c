@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/studio.h"
+#include "demo/studio.h"
 
 #define SWAP_FRAMES 90
 

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "tools/studio.h"
-#include "tools/walk.h"
+#include "demo/studio.h"
+#include "demo/walk.h"
 
 #define EMPTY_FRAMES 10
 #define EMPTY_LIGHT  .3

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/studio.h"
+#include "demo/studio.h"
 
 // The view that just holds all faces of a photograph, with some room.
 static struct fg_view view_of_all(const struct fg_demo_photo *photo)

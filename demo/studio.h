@@ -4,9 +4,9 @@
 #ifndef FG_STUDIO_H
 #define FG_STUDIO_H
 
-#include "tools/optics.h"
-#include "tools/takes.h"
-#include "tools/view.h"
+#include "demo/optics.h"
+#include "demo/takes.h"
+#include "demo/view.h"
 
 #ifdef __cplusplus
 extern "C" {

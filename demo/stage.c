@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/stage.h"
+#include "demo/stage.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #ifndef FG_WALK_H
 #define FG_WALK_H
 
-#include "tools/demo_truth.h"
-#include "tools/view.h"
+#include "demo/truth.h"
+#include "demo/view.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// footage: makes the demo's clips from the sample photographs. See tools/takes.h.
+// footage: makes the demo's clips from the sample photographs. See demo/takes.h.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/takes.h"
+#include "demo/takes.h"
 
 #define SEED       20260101
 #define MOST       16

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/sheet.h"
+#include "demo/sheet.h"
 
 #include <errno.h>
 #include <math.h>
@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "demo/draw.h"
+#include "demo/takes.h"
 #include "pipeline/image.h"
-#include "tools/draw.h"
-#include "tools/takes.h"
 
 #define COLUMNS     2
 #define CELL_WIDTH  960

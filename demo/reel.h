@@ -18,7 +18,7 @@
 #include <stdbool.h>
 
 #include "common/error.h"
-#include "tools/picture.h"
+#include "demo/picture.h"
 
 #ifdef __cplusplus
 extern "C" {

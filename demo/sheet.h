@@ -3,7 +3,7 @@
 #ifndef FG_SHEET_H
 #define FG_SHEET_H
 
-#include "tools/tally.h"
+#include "demo/tally.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/optics.h"
+#include "demo/optics.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-#include "tools/demo_truth.h"
-#include "tools/reel.h"
+#include "demo/reel.h"
+#include "demo/truth.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -3,7 +3,7 @@
 #ifndef FG_DRAW_H
 #define FG_DRAW_H
 
-#include "tools/picture.h"
+#include "demo/picture.h"
 
 #ifdef __cplusplus
 extern "C" {

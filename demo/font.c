@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/font.h"
+#include "demo/font.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/tally.h"
+#include "demo/tally.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,7 +11,6 @@
 #define MOST_FACES       8
 #define MOST_TRACKS      1024
 #define LEAST_IOU        .3
-#define GOOD_PROBES      3 // profiles/demo.ini: a denial on fewer was waited for
 
 struct face {
     int person;
@@ -225,9 +224,7 @@ int fg_tally_decide(struct fg_tally *tally, const struct fg_json *decision)
     if (tally->n_decisions == FG_TALLY_DECISIONS)
         return -ENOSPC;
     snprintf(made.subject, sizeof made.subject, "%s", fg_json_get_string(decision, "subject", ""));
-    if (made.verdict == FG_VERDICT_RETRY ||
-        (made.verdict == FG_VERDICT_DENY &&
-         fg_json_get_number(decision, "probes", 0) < GOOD_PROBES))
+    if (made.verdict == FG_VERDICT_RETRY)
         made.latency_ms = -1;
     tally->decisions[tally->n_decisions++] = made;
     return 0;

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "tools/studio.h"
+#include "demo/studio.h"
 
 // How enrolment picture 1 and 2 differ from each other and from the footage.
 static const struct enrolment {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/studio.h"
+#include "demo/studio.h"
 
 #include <errno.h>
 #include <math.h>

@@ -9,9 +9,9 @@
 #include "common/bus.h"
 #include "common/clock.h"
 #include "common/json.h"
-#include "tools/sheet.h"
-#include "tools/stage.h"
-#include "tools/tally.h"
+#include "demo/sheet.h"
+#include "demo/stage.h"
+#include "demo/tally.h"
 
 #define PROFILE       "profiles/demo.ini"
 #define MODELS        "models"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/draw.h"
+#include "demo/draw.h"
 
 #include <string.h>
 
-#include "tools/font.h"
+#include "demo/font.h"
 
 static void put(struct fg_picture *picture, int64_t x, int64_t y, uint32_t rgb)
 {

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "tools/demo_truth.h"
-#include "tools/picture.h"
+#include "demo/picture.h"
+#include "demo/truth.h"
 
 #ifdef __cplusplus
 extern "C" {

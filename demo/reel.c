@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/reel.h"
+#include "demo/reel.h"
 
 #include <errno.h>
 #include <math.h>

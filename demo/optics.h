@@ -3,7 +3,7 @@
 #ifndef FG_OPTICS_H
 #define FG_OPTICS_H
 
-#include "tools/picture.h"
+#include "demo/picture.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -3,8 +3,8 @@
 // hand from looking at the photographs: nothing here comes from the detector or the matcher.
 //
 // The photographs are demo/sample1.jpg to sample6.jpg of the npm package @vladmandic/face-api.
-#ifndef FG_DEMO_TRUTH_H
-#define FG_DEMO_TRUTH_H
+#ifndef FG_TRUTH_H
+#define FG_TRUTH_H
 
 #include <stdbool.h>
 #include <stddef.h>

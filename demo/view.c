@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/view.h"
+#include "demo/view.h"
 
 #include <errno.h>
 #include <math.h>
