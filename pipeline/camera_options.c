@@ -127,8 +127,8 @@ static int bad_option(char **argv, struct fg_error *err)
         return fg_fail(err, -EINVAL, "%s: unknown or ambiguous option; see --help", last);
     if (optopt < 128 && isgraph(optopt))
         return fg_fail(err, -EINVAL, "-%c: unknown option; see --help", optopt);
-    return fg_fail(err, -EINVAL, "%s: this option %s a value; see --help", last,
-                   strchr(last, '=') ? "takes no" : "needs");
+    return fg_fail(err, -EINVAL, "%s: this option %s value; see --help", last,
+                   strchr(last, '=') ? "takes no" : "needs a");
 }
 
 static int read_arguments(int argc, char **argv, struct fg_camera_options *o, const char **config,

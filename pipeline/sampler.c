@@ -22,7 +22,8 @@ struct axis {
 
 struct fg_sampler {
     struct axis x[2], y[2]; // [0] luma, or every channel; [1] chroma
-    float *row;             // one source row, weighted and summed over an output row's span
+    float *row;             // source rows, weighted and summed over an output row's span
+    uint16_t *whole;        // those of equal weight, summed before they are weighted
     size_t n_row;
     float *reduced[3]; // the planes' output rows
     size_t n_reduced;
@@ -48,6 +49,7 @@ void fg_sampler_destroy(struct fg_sampler *sampler)
         free(sampler->y[i].weights);
     }
     free(sampler->row);
+    free(sampler->whole);
     for (int i = 0; i < 3; i++)
         free(sampler->reduced[i]);
     free(sampler);
@@ -90,7 +92,7 @@ static void span_area(struct axis *a, struct span *s, double lo, double hi, uint
     double from = fmax(lo, 0), to = fmin(hi, size);
     for (int64_t i = (int64_t)floor(from); i < (int64_t)ceil(to); i++) {
         double share = fmin(hi, (double)i + 1) - fmax(lo, (double)i);
-        span_add(a, s, i, share / (hi - lo), size);
+        span_add(a, s, i, (share > 1 - 1e-9 ? 1 : share) / (hi - lo), size);
     }
 }
 
@@ -132,19 +134,44 @@ static int axis_set(struct axis *a, double start, double extent, uint32_t output
     return 0;
 }
 
-// The vertical half: every pixel is read here, once, as it lies in the frame.
-static void sum_rows(const struct fg_plane *plane, const struct axis *y, const struct span *s,
-                     uint32_t low, uint32_t high, float *restrict row)
+// Rows first..end of equal weight, added as integers: several times faster than as floats.
+// At most 257 rows of bytes fit 16 bits; the caller splits.
+static void add_whole_rows(const struct fg_plane *plane, uint32_t first, uint32_t end, uint32_t low,
+                           uint32_t high, uint16_t *restrict whole)
 {
-    for (uint32_t r = 0; r < s->count; r++) {
-        const uint8_t *restrict source = plane->data + (size_t)(s->first + r) * plane->stride;
-        const float weight = y->weights[s->weights + r];
+    const uint8_t *restrict source = plane->data + (size_t)first * plane->stride;
+    for (uint32_t i = low; i < high; i++)
+        whole[i] = source[i];
+    for (uint32_t r = first + 1; r < end; r++) {
+        source += plane->stride;
+        for (uint32_t i = low; i < high; i++)
+            whole[i] = (uint16_t)(whole[i] + source[i]);
+    }
+}
+
+#define ROWS_IN_16_BITS 257u
+
+// The vertical half: every pixel is read here, once, as it lies in the frame.
+static void sum_rows(struct fg_sampler *sampler, const struct fg_plane *plane, const struct axis *y,
+                     const struct span *s, uint32_t low, uint32_t high)
+{
+    const float *weights = y->weights + s->weights;
+    float *restrict row = sampler->row;
+    uint32_t r = 0;
+    while (r < s->count) {
+        uint32_t same = r + 1; // a shrinking span is one share, equal whole rows, one share
+        while (same < s->count && same - r < ROWS_IN_16_BITS && weights[same] == weights[r])
+            same++;
+        add_whole_rows(plane, s->first + r, s->first + same, low, high, sampler->whole);
+        const uint16_t *restrict whole = sampler->whole;
+        const float weight = weights[r];
         if (r == 0)
             for (uint32_t i = low; i < high; i++)
-                row[i] = weight * (float)source[i];
+                row[i] = weight * (float)whole[i];
         else
             for (uint32_t i = low; i < high; i++)
-                row[i] += weight * (float)source[i];
+                row[i] += weight * (float)whole[i];
+        r = same;
     }
 }
 
@@ -235,7 +262,10 @@ static int prepare(struct fg_sampler *s, const struct fg_frame *f, double x, dou
                    double h, uint32_t columns, uint32_t rows)
 {
     size_t channels = f->fourcc == FG_FOURCC_RGB ? 3 : 1;
-    int code = grow(&s->row, &s->n_row, f->width * channels + 16, sizeof *s->row);
+    size_t n_whole = s->n_row;
+    int code = grow(&s->whole, &n_whole, f->width * channels + 16, sizeof *s->whole);
+    if (code == 0)
+        code = grow(&s->row, &s->n_row, f->width * channels + 16, sizeof *s->row);
     if (code < 0)
         return code;
     size_t want = (size_t)columns * channels;
@@ -276,8 +306,7 @@ int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, dou
                 memset(sampler->reduced[p], 0, (size_t)columns * channels * sizeof(float));
                 continue;
             }
-            sum_rows(&frame->planes[p], ay, s, ax->low * channels, ax->high * channels,
-                     sampler->row);
+            sum_rows(sampler, &frame->planes[p], ay, s, ax->low * channels, ax->high * channels);
             sum_columns(sampler->row, ax, columns, channels, sampler->reduced[p]);
         }
         convert_row(sampler, frame, form, columns, r, tensor);
@@ -285,79 +314,137 @@ int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, dou
     return 0;
 }
 
-// Bilinear at (x, y) in centres: adds to sum[0..channels) and returns the weight that lay inside.
-static float tap(const struct fg_plane *plane, uint32_t width, uint32_t height, unsigned channels,
-                 double x, double y, float *sum)
+// One plane of an affine sampling: the map from the tensor to this plane, in centres, and how many
+// points a tensor pixel takes along each side.
+struct warp {
+    const struct fg_plane *plane;
+    uint32_t width, height;
+    unsigned channels;
+    double m[6];
+    int n;
+    bool inside; // no point lies within a pixel of the border
+};
+
+static struct warp warp_of(const struct fg_plane *plane, uint32_t width, uint32_t height,
+                           unsigned channels, const double m[6])
+{
+    struct warp w = {plane, width, height, channels, {0}, 1, false};
+    double step = sqrt(fabs(m[0] * m[4] - m[1] * m[3])); // plane pixels a tensor pixel
+    memcpy(w.m, m, sizeof w.m);
+    w.n = step > 1.5 ? (int)fmin(ceil(step), 16) : 1;
+    return w;
+}
+
+static void warp_check_inside(struct warp *w, uint32_t columns, uint32_t rows)
+{
+    w->inside = true;
+    for (int i = 0; i < 4; i++) {
+        double u = i % 2 ? columns - 0.5 : -0.5, v = i / 2 ? rows - 0.5 : -0.5;
+        double x = w->m[0] * u + w->m[1] * v + w->m[2], y = w->m[3] * u + w->m[4] * v + w->m[5];
+        w->inside = w->inside && x >= 1 && y >= 1 && x < w->width - 2.0 && y < w->height - 2.0;
+    }
+}
+
+// Bilinear at (x, y), all four pixels in the plane.
+static void tap_inside(const struct warp *w, float x, float y, float *sum)
+{
+    int ix = (int)x, iy = (int)y;
+    float ax = x - (float)ix, ay = y - (float)iy;
+    const uint8_t *p = w->plane->data + (size_t)iy * w->plane->stride + (size_t)ix * w->channels;
+    const uint8_t *q = p + w->plane->stride;
+    for (unsigned c = 0; c < w->channels; c++, p++, q++) {
+        float top = (float)p[0] + ax * (float)(p[w->channels] - p[0]);
+        float low = (float)q[0] + ax * (float)(q[w->channels] - q[0]);
+        sum[c] += top + ay * (low - top);
+    }
+}
+
+// The same anywhere: returns the weight that lay inside.
+static float tap_border(const struct warp *w, double x, double y, float *sum)
 {
     double fx = floor(x), fy = floor(y);
-    if (!(fx >= -1 && fy >= -1 && fx < width && fy < height))
+    if (!(fx >= -1 && fy >= -1 && fx < w->width && fy < w->height))
         return 0;
     int64_t ix = (int64_t)fx, iy = (int64_t)fy;
     float ax = (float)(x - fx), ay = (float)(y - fy), inside = 0;
     for (int j = 0; j < 2; j++) {
-        if (iy + j < 0 || iy + j >= (int64_t)height)
+        if (iy + j < 0 || iy + j >= (int64_t)w->height)
             continue;
-        const uint8_t *row = plane->data + (size_t)(iy + j) * plane->stride;
+        const uint8_t *row = w->plane->data + (size_t)(iy + j) * w->plane->stride;
         for (int i = 0; i < 2; i++) {
-            if (ix + i < 0 || ix + i >= (int64_t)width)
+            if (ix + i < 0 || ix + i >= (int64_t)w->width)
                 continue;
-            float w = (i ? ax : 1 - ax) * (j ? ay : 1 - ay);
-            for (unsigned c = 0; c < channels; c++)
-                sum[c] += w * (float)row[(size_t)(ix + i) * channels + c];
-            inside += w;
+            float share = (i ? ax : 1 - ax) * (j ? ay : 1 - ay);
+            for (unsigned c = 0; c < w->channels; c++)
+                sum[c] += share * (float)row[(size_t)(ix + i) * w->channels + c];
+            inside += share;
         }
     }
     return inside;
 }
 
-static void sample_point(const struct fg_frame *f, const struct colour *k, double x, double y,
-                         float rgb[3])
+// One tensor pixel: the mean over its points in sum[0..channels), black where outside; returns the
+// share that lay inside. `clamp`: outside continues the border instead.
+static float warp_pixel(const struct warp *w, uint32_t x, uint32_t y, bool clamp, float *sum)
 {
-    float sum[3] = {0, 0, 0};
-    if (f->fourcc == FG_FOURCC_RGB) {
-        tap(&f->planes[0], f->width, f->height, 3, x, y, rgb);
-        return;
+    const float share = 1.0f / (float)(w->n * w->n);
+    float inside = 0;
+    for (int i = 0; i < w->n * w->n; i++) {
+        double u = x + (i % w->n + 0.5) / w->n - 0.5;
+        double v = y + ((double)(i / w->n) + 0.5) / w->n - 0.5;
+        double px = w->m[0] * u + w->m[1] * v + w->m[2], py = w->m[3] * u + w->m[4] * v + w->m[5];
+        if (w->inside) {
+            tap_inside(w, (float)px, (float)py, sum);
+            continue;
+        }
+        if (clamp) {
+            px = fmin(fmax(px, 0), w->width - 1.0);
+            py = fmin(fmax(py, 0), w->height - 1.0);
+        }
+        inside += tap_border(w, px, py, sum);
     }
-    float in = tap(&f->planes[0], f->width, f->height, 1, x, y, sum);
-    if (f->fourcc == FG_FOURCC_GREY) {
-        for (int c = 0; c < 3; c++)
-            rgb[c] += sum[0];
-        return;
-    }
+    for (unsigned c = 0; c < w->channels; c++)
+        sum[c] *= share;
+    return w->inside ? 1 : inside * share;
+}
+
+// A chroma plane's map: positions about its own pixel centres.
+static struct warp chroma_warp(const struct fg_frame *f, unsigned plane, const double m[6])
+{
     double sx = 1.0 / (1 << f->chroma_shift_x), sy = 1.0 / (1 << f->chroma_shift_y);
-    double cx = (x + 0.5) * sx - 0.5, cy = (y + 0.5) * sy - 0.5;
-    uint32_t cw = chroma_size(f->width, f->chroma_shift_x);
-    uint32_t ch = chroma_size(f->height, f->chroma_shift_y);
-    // chroma is clamped to its plane: a luma pixel at the border is still inside the picture
-    cx = cx < 0 ? 0 : cx > cw - 1.0 ? cw - 1.0 : cx;
-    cy = cy < 0 ? 0 : cy > ch - 1.0 ? ch - 1.0 : cy;
-    float u_in = tap(&f->planes[1], cw, ch, 1, cx, cy, &sum[1]);
-    tap(&f->planes[2], cw, ch, 1, cx, cy, &sum[2]);
-    float one[3];
-    to_rgb(k, sum[0], in, sum[1] * in, sum[2] * in, u_in * in, one);
-    for (int c = 0; c < 3; c++)
-        rgb[c] += one[c];
+    double c[6] = {m[0] * sx, m[1] * sx, (m[2] + 0.5) * sx - 0.5,
+                   m[3] * sy, m[4] * sy, (m[5] + 0.5) * sy - 0.5};
+    return warp_of(&f->planes[plane], chroma_size(f->width, f->chroma_shift_x),
+                   chroma_size(f->height, f->chroma_shift_y), 1, c);
 }
 
 void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
                       const struct fg_sample_form *form, float *tensor)
 {
     const struct colour k = colour_of(frame);
-    const double *m = map->m;
+    const bool yuv = frame->fourcc == FG_FOURCC_YUV, grey = frame->fourcc == FG_FOURCC_GREY;
     uint32_t columns = form->transposed ? form->height : form->width;
     uint32_t rows = form->transposed ? form->width : form->height;
-    double step = sqrt(fabs(m[0] * m[4] - m[1] * m[3])); // frame pixels a tensor pixel
-    int n = step > 1.5 ? (int)fmin(ceil(step), 16) : 1;
+    struct warp w[3] = {{0}};
+    w[0] = warp_of(&frame->planes[0], frame->width, frame->height, yuv || grey ? 1 : 3, map->m);
+    warp_check_inside(&w[0], columns, rows);
+    for (unsigned i = 1; yuv && i < 3; i++) {
+        w[i] = chroma_warp(frame, i, map->m);
+        warp_check_inside(&w[i], columns, rows);
+    }
     for (uint32_t y = 0; y < rows; y++) {
         for (uint32_t x = 0; x < columns; x++) {
-            float rgb[3] = {0, 0, 0};
-            for (int i = 0; i < n * n; i++) {
-                double u = x + (i % n + 0.5) / n - 0.5, v = y + ((double)(i / n) + 0.5) / n - 0.5;
-                sample_point(frame, &k, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5],
-                             rgb);
+            float v[3] = {0, 0, 0}, chroma[2] = {0, 0}, rgb[3];
+            float inside = warp_pixel(&w[0], x, y, false, v);
+            if (yuv && inside > 0) {
+                // a luma pixel at the border is inside the picture, its chroma is the border's
+                warp_pixel(&w[1], x, y, true, &chroma[0]);
+                warp_pixel(&w[2], x, y, true, &chroma[1]);
+                to_rgb(&k, v[0], inside, chroma[0] * inside, chroma[1] * inside, inside, rgb);
+            } else {
+                for (int c = 0; c < 3; c++)
+                    rgb[c] = grey || yuv ? v[0] : v[c];
             }
-            for (int c = 0; c < 3; c++)
-                rgb[c] /= (float)(n * n);
             store(form, tensor, x, y, rgb);
         }
     }

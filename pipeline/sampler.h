@@ -42,8 +42,9 @@ void fg_sampler_destroy(struct fg_sampler *sampler); // accepts NULL
 int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, double x, double y,
                    double width, double height, const struct fg_sample_form *form, float *tensor);
 
-// Resamples through an affine map from tensor to frame: bilinear, averaged over n x n points a
-// tensor pixel when that pixel covers more than 1.5 frame pixels.
+// Resamples through an affine map from tensor to frame: each plane bilinear at its own
+// resolution, averaged over n x n points where a tensor pixel covers more than 1.5 of the plane's
+// pixels (n the next whole number, at most 16); then the colour. Chroma's border goes on outside.
 void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
                       const struct fg_sample_form *form, float *tensor);
 

@@ -7,6 +7,7 @@
 
 #define VELOCITY_SHARE 0.5f // of the newest measurement in the running velocity
 #define COAST_NS       250000000u
+#define STOPPED        0.25f // widths of expected motion from which the old place is tried too
 #define LEAST_DT       0.01f // a file read at full speed has frames microseconds apart
 
 struct fg_tracker {
@@ -69,9 +70,15 @@ static int follow(struct fg_tracker *t, struct fg_track *track, const struct fg_
 {
     uint64_t since = frame->t_capture_ns - track->t_seen_ns;
     float dt = (float)(since < COAST_NS ? since : COAST_NS) * 1e-9f;
+    const float dx = track->vx * dt, dy = track->vy * dt;
     struct fg_face face = track->face;
-    shift(&face, track->vx * dt, track->vy * dt);
+    shift(&face, dx, dy);
     int found = fg_detect_again(t->detector, frame, &face);
+    // who stops short, or whose frames' times are uneven, is still where they were
+    if (found == 0 && track->missed == 0 && hypotf(dx, dy) > STOPPED * track->face.width) {
+        face = track->face;
+        found = fg_detect_again(t->detector, frame, &face);
+    }
     if (found > 0)
         seen(track, &face, frame->t_capture_ns);
     else if (found == 0)

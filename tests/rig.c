@@ -21,25 +21,28 @@
 #include "pipeline/vision.h"
 #include "tools/child.h"
 
-#define ARGS 40
+#define ARGS  40
+#define PATHS 16384
 
 static char folder[64];
 static struct fg_child matcher;
+static char *paths[PATHS]; // of rig_path
+static unsigned n_paths;
 char *rig_out, *rig_err;
 
 // ---- files -------------------------------------------------------------------------------------
 
 const char *rig_path(const char *format, ...)
 {
-    static char paths[16][200];
-    static unsigned next;
-    char *path = paths[next++ % 16];
-    int used = snprintf(path, sizeof paths[0], "%s/", folder);
+    char *name, *path;
     va_list args;
     va_start(args, format);
-    vsnprintf(path + used, sizeof paths[0] - (size_t)used, format, args);
+    int length = vasprintf(&name, format, args);
     va_end(args);
-    return path;
+    assert_true(length >= 0 && asprintf(&path, "%s/%s", folder, name) >= 0);
+    free(name);
+    assert_true(n_paths < PATHS);
+    return paths[n_paths++] = path;
 }
 
 void rig_make_folder(const char *path)
@@ -135,6 +138,8 @@ void rig_close(void)
     free(rig_out);
     free(rig_err);
     rig_out = rig_err = NULL;
+    while (n_paths > 0)
+        free(paths[--n_paths]);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     assert_int_equal(system(command), 0);
 }
@@ -151,11 +156,6 @@ static const char *program(const char *name)
     return path;
 }
 
-static char *word(const char *text)
-{
-    return (char *)(uintptr_t)text;
-}
-
 void rig_start_matcher(void)
 {
     char probe[128], decision[128], control[128];
@@ -163,23 +163,23 @@ void rig_start_matcher(void)
     snprintf(probe, sizeof probe, "ipc://%s/probe", folder);
     snprintf(decision, sizeof decision, "ipc://%s/decision", folder);
     snprintf(control, sizeof control, "ipc://%s/control", folder);
-    char *argv[] = {word(program("facegate-matcher")),
-                    word("--gallery"),
-                    word(rig_path("gallery")),
-                    word("--profile"),
-                    word("profiles/demo.ini"),
-                    word("--model"),
-                    word(rig_path("models/mobilefacenet.card")),
-                    word("--key"),
-                    word(rig_path("key")),
-                    word("--make-key"),
-                    word("--probe"),
-                    probe,
-                    word("--decision"),
-                    decision,
-                    word("--control"),
-                    control,
-                    NULL};
+    const char *const argv[] = {program("facegate-matcher"),
+                                "--gallery",
+                                rig_path("gallery"),
+                                "--profile",
+                                "profiles/demo.ini",
+                                "--model",
+                                rig_path("models/mobilefacenet.card"),
+                                "--key",
+                                rig_path("key"),
+                                "--make-key",
+                                "--probe",
+                                probe,
+                                "--decision",
+                                decision,
+                                "--control",
+                                control,
+                                NULL};
     if (fg_child_start(&matcher, argv, rig_path("matcher.log"), &err) < 0)
         fail_msg("%s", err.text);
     if (rig_run("status", "--timeout-ms", "20000", NULL) != 0) {
@@ -194,7 +194,7 @@ void rig_stop_matcher(void)
     fg_child_stop(&matcher);
 }
 
-static void become(char *const *argv, pid_t parent, const char *out, const char *err)
+static void become(const char *const *argv, pid_t parent, const char *out, const char *err)
 {
     int fds[2] = {open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600),
                   open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600)};
@@ -202,15 +202,15 @@ static void become(char *const *argv, pid_t parent, const char *out, const char 
     if (getppid() != parent || fds[0] < 0 || fds[1] < 0 || dup2(fds[0], 1) < 0 ||
         dup2(fds[1], 2) < 0)
         _exit(99);
-    execv(argv[0], argv);
+    execv(argv[0], (char *const *)(uintptr_t)argv);
     _exit(98);
 }
 
 static pid_t begin(const char *first, va_list args, const char *out, const char *err)
 {
-    char *argv[ARGS] = {word(program("facegate")), word(first)};
+    const char *argv[ARGS] = {program("facegate"), first};
     unsigned count = 2;
-    while (count < ARGS - 1 && (argv[count] = va_arg(args, char *)))
+    while (count < ARGS - 1 && (argv[count] = va_arg(args, const char *)))
         count++;
     fflush(NULL);
     pid_t parent = getpid(), pid = fork();

@@ -21,6 +21,7 @@ bool rig_has_models(void); // the model files and sample photographs are there
 void rig_start_matcher(void); // and waits until it answers
 void rig_stop_matcher(void);
 
+// A path in the folder; valid until rig_close.
 const char *rig_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void rig_make_folder(const char *path);
 void rig_write(const char *path, const char *bytes, size_t length);

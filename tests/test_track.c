@@ -248,13 +248,14 @@ static void test_uneven_times(void **state)
     (void)state;
     if (!vision)
         skip();
-    static const uint64_t steps[] = {20000, 100000, 9000000, 1, 12000000, 0, 40000, 30000000};
+    static const uint64_t steps[] = {20000,    100000, 9000000,  60000000, 1,
+                                     12000000, 0,      40000000, 8000000};
     struct walk w;
     walk_start(&w, 640, 480, &all_squares);
     for (int i = 0; i < 32; i++) {
         clear(&w);
         draw(&w, 18, 140 + 10 * i, 220, 120);
-        step_after(&w, steps[i % 8]);
+        step_after(&w, steps[i % 9]);
         assert_int_equal(fg_tracker_count(w.tracker), 1);
         assert_int_equal(fg_tracker_at(w.tracker, 0)->id, 1);
     }
@@ -262,6 +263,25 @@ static void test_uneven_times(void **state)
     w.now_ns -= 500000000; // a clock that jumps back
     step(&w);
     assert_int_equal(fg_tracker_at(w.tracker, 0)->id, 1);
+    walk_end(&w);
+}
+
+// Ahead at full speed, then not a step further: the motion expected of them is wrong by a width.
+static void test_a_sudden_stop(void **state)
+{
+    (void)state;
+    if (!vision)
+        skip();
+    struct walk w;
+    walk_start(&w, 800, 480, &all_squares);
+    for (int i = 0; i < 14; i++) {
+        clear(&w);
+        draw(&w, 18, fmin(130 + 45 * i, 445), 220, 110);
+        step_after(&w, i == 8 ? 3 * FRAME_NS : FRAME_NS);
+        assert_int_equal(fg_tracker_count(w.tracker), 1);
+        assert_int_equal(fg_tracker_at(w.tracker, 0)->id, 1);
+        assert_int_equal(fg_tracker_at(w.tracker, 0)->missed, 0);
+    }
     walk_end(&w);
 }
 
@@ -334,8 +354,8 @@ int main(void)
         cmocka_unit_test(test_one_keeps_its_number), cmocka_unit_test(test_two_pass_each_other),
         cmocka_unit_test(test_gone_and_back),        cmocka_unit_test(test_swap_in_place),
         cmocka_unit_test(test_two_become_one),       cmocka_unit_test(test_uneven_times),
-        cmocka_unit_test(test_squares_take_turns),   cmocka_unit_test(test_frame_size_changes),
-        cmocka_unit_test(test_more_than_fit),
+        cmocka_unit_test(test_a_sudden_stop),        cmocka_unit_test(test_squares_take_turns),
+        cmocka_unit_test(test_frame_size_changes),   cmocka_unit_test(test_more_than_fit),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
