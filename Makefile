@@ -48,7 +48,8 @@ BENCH    := figures onnx
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align bus camera card client conf control decide detect drain engine footage frame \
-         gallery graph image index json matcher quality sampler shot source subject tally tflite tools track wire
+         gallery graph image index json matcher quality sampler shot source subject swap tally \
+         tflite tools track wire
 SCRIPTS      := setup
 TEST_HELPERS := reference small_model tflite_builder
 FUZZ         := image subject tflite wire y4m
@@ -125,7 +126,7 @@ demo-run: $(PROGRAMS) $(BUILD)/footage $(BUILD)/demo-run
 check: setup
 	+@$(MAKE) --no-print-directory -j$(JOBS) check-run
 
-check-run: $(PROGRAMS) $(TEST_PROGRAMS)
+check-run: $(PROGRAMS) $(BUILD)/footage $(TEST_PROGRAMS)
 	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
 	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
 	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)

@@ -19,19 +19,20 @@ const char *fg_stage_path(const struct fg_stage *stage, const char *name, char r
     return ret;
 }
 
-static int set_paths(struct fg_stage *stage, const char *build, struct fg_error *err)
+static int set_paths(struct fg_stage *stage, const char *build, const char *name,
+                     struct fg_error *err)
 {
     static const char *const programs[] = {"facegate-matcher", "facegate-camera", "facegate"};
     static const char *const sockets[] = {"probe/probe.sock", "gate/decision.sock",
                                           "admin/control.sock"};
-    if (strlen(build) > 60) // an ipc path has 107 bytes
+    if (strlen(build) + strlen(name) > 64) // an ipc path has 107 bytes
         return fg_fail(err, -ENAMETOOLONG, "%s: too long a path; run from the source folder",
                        build);
-    snprintf(stage->folder, sizeof stage->folder, "%s/demo", build);
+    snprintf(stage->folder, sizeof stage->folder, "%s/%s", build, name);
     for (int i = 0; i < FG_STAGE_PROGRAMS; i++)
         snprintf(stage->programs[i], sizeof *stage->programs, "%s/%s", build, programs[i]);
     for (int i = 0; i < FG_STAGE_SOCKETS; i++)
-        snprintf(stage->endpoints[i], sizeof *stage->endpoints, "ipc://%s/demo/%s", build,
+        snprintf(stage->endpoints[i], sizeof *stage->endpoints, "ipc://%s/%s/%s", build, name,
                  sockets[i]);
     return 0;
 }
@@ -169,7 +170,8 @@ int fg_stage_enrol(struct fg_stage *stage, const char *person, struct fg_error *
     return code;
 }
 
-int fg_stage_start_camera(struct fg_stage *stage, struct fg_error *err)
+int fg_stage_start_camera(struct fg_stage *stage, const char *rate, const char *shot_ms,
+                          struct fg_error *err)
 {
     char source[FG_STAGE_PATH], trace[FG_STAGE_PATH], log[FG_STAGE_PATH];
     snprintf(source, sizeof source, "file:%s/footage.mjpeg", stage->folder);
@@ -177,7 +179,9 @@ int fg_stage_start_camera(struct fg_stage *stage, struct fg_error *err)
                           "--source",
                           source,
                           "--rate",
-                          "30",
+                          rate,
+                          "--shot-ms",
+                          shot_ms,
                           "--lane",
                           FG_STAGE_LANE,
                           "--id",
@@ -192,11 +196,11 @@ int fg_stage_start_camera(struct fg_stage *stage, struct fg_error *err)
     return fg_child_start(&stage->camera, argv, fg_stage_path(stage, "camera.log", log), err);
 }
 
-int fg_stage_open(const char *build, const char *profile, const char *models,
+int fg_stage_open(const char *build, const char *name, const char *profile, const char *models,
                   const volatile sig_atomic_t *stop, struct fg_stage *stage, struct fg_error *err)
 {
     *stage = (struct fg_stage){.profile = profile, .models = models, .stop = stop};
-    int r = set_paths(stage, build, err);
+    int r = set_paths(stage, build, name, err);
     if (r == 0)
         r = make_folders(stage, err);
     return r < 0 ? r : clear_gallery(stage, err);

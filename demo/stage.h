@@ -31,17 +31,18 @@ struct fg_stage {
     struct fg_child matcher, camera, helper;
 };
 
-// `build` holds the programs, BUILD/demo is the folder; both strings and `stop` are borrowed.
+// `build` holds the programs, BUILD/NAME is the folder; profile, models and `stop` are borrowed.
 // Removes what an earlier run left in the folder. Failure: negative errno; fg_stage_close is fine.
-int fg_stage_open(const char *build, const char *profile, const char *models,
+int fg_stage_open(const char *build, const char *name, const char *profile, const char *models,
                   const volatile sig_atomic_t *stop, struct fg_stage *stage, struct fg_error *err);
 
 // Starts the matcher and waits until it answers.
 int fg_stage_start_matcher(struct fg_stage *stage, struct fg_error *err);
 // Enrols PERSON from enrol/PERSON_1.jpg and _2.jpg.
 int fg_stage_enrol(struct fg_stage *stage, const char *person, struct fg_error *err);
-// Starts the camera on footage.mjpeg at 30 frames a second; it ends with the reel.
-int fg_stage_start_camera(struct fg_stage *stage, struct fg_error *err);
+// Starts the camera on footage.mjpeg with its options --rate and --shot-ms; it ends with the reel.
+int fg_stage_start_camera(struct fg_stage *stage, const char *rate, const char *shot_ms,
+                          struct fg_error *err);
 
 // FOLDER/NAME.
 const char *fg_stage_path(const struct fg_stage *stage, const char *name, char ret[FG_STAGE_PATH]);

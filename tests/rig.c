@@ -113,7 +113,7 @@ static void link_model(const char *name)
 
 void rig_open(void)
 {
-    strcpy(folder, "/tmp/facegate-test-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/facegate-test-XXXXXX");
     assert_non_null(mkdtemp(folder));
     rig_make_folder(rig_path("models"));
     copy_card("blazeface.card");
@@ -182,7 +182,7 @@ void rig_start_matcher(void)
                                 NULL};
     if (fg_child_start(&matcher, argv, rig_path("matcher.log"), &err) < 0)
         fail_msg("%s", err.text);
-    if (rig_run("status", "--timeout-ms", "20000", NULL) != 0) {
+    if (rig_run("status", "--timeout-ms", "20000") != 0) {
         char *log = rig_read(rig_path("matcher.log"));
         fail_msg("%s%s", rig_err, log);
         free(log);
@@ -206,12 +206,11 @@ static void become(const char *const *argv, pid_t parent, const char *out, const
     _exit(98);
 }
 
-static pid_t begin(const char *first, va_list args, const char *out, const char *err)
+static pid_t begin(const char *const *words, const char *out, const char *err)
 {
-    const char *argv[ARGS] = {program("facegate"), first};
-    unsigned count = 2;
-    while (count < ARGS - 1 && (argv[count] = va_arg(args, const char *)))
-        count++;
+    const char *argv[ARGS] = {program("facegate")};
+    for (unsigned i = 0; i < ARGS - 2 && words[i]; i++)
+        argv[i + 1] = words[i];
     fflush(NULL);
     pid_t parent = getpid(), pid = fork();
     assert_true(pid >= 0);
@@ -228,13 +227,10 @@ int rig_end(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int rig_run(const char *arg, ...)
+int rig_run_words(const char *const *words)
 {
-    va_list args;
-    va_start(args, arg);
     const char *out = rig_path("stdout"), *err = rig_path("stderr");
-    int code = rig_end(begin(arg, args, out, err));
-    va_end(args);
+    int code = rig_end(begin(words, out, err));
     free(rig_out);
     free(rig_err);
     rig_out = rig_read(out);
@@ -242,13 +238,9 @@ int rig_run(const char *arg, ...)
     return code;
 }
 
-pid_t rig_begin(const char *arg, ...)
+pid_t rig_begin_words(const char *const *words)
 {
-    va_list args;
-    va_start(args, arg);
-    pid_t pid = begin(arg, args, rig_path("background.out"), rig_path("background.err"));
-    va_end(args);
-    return pid;
+    return begin(words, rig_path("background.out"), rig_path("background.err"));
 }
 
 struct fg_json *rig_json(void)

@@ -30,10 +30,13 @@ char *rig_read(const char *path); // the caller's; empty when there is no such f
 // facegate's standard output and error of the last rig_run; valid until the next.
 extern char *rig_out, *rig_err;
 
-// Runs `facegate ARG ...` (NULL-ended) to its end; its exit code, 128 + signal when killed.
-int rig_run(const char *arg, ...) __attribute__((sentinel));
-pid_t rig_begin(const char *arg, ...) __attribute__((sentinel)); // in the background
-int rig_end(pid_t pid);                                          // its exit code
+// Runs `facegate ARG ...` to its end; its exit code, 128 + signal when killed.
+#define rig_run(...) rig_run_words((const char *const[]){__VA_ARGS__, NULL})
+int rig_run_words(const char *const *words);
+// In the background; its output goes to the files background.out and background.err.
+#define rig_begin(...) rig_begin_words((const char *const[]){__VA_ARGS__, NULL})
+pid_t rig_begin_words(const char *const *words);
+int rig_end(pid_t pid); // its exit code
 
 struct fg_json *rig_json(void); // the last output; the caller's
 

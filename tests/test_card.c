@@ -325,6 +325,9 @@ static void test_beyond_the_table(void **state)
     assert_int_equal(fg_card_score_for_fmr(&c, 1e-7, &score, &err), -ERANGE);
     assert_non_null(strstr(err.text, "1e-05"));
     assert_true(score == -7);
+    assert_int_equal(fg_card_score_for_fmr(&c, 1e-5, &score, &err), 0); // its very end
+    assert_true(fabsf(score - .5f) < 1e-6f);
+    score = -7;
     c.n_points = 0;
     assert_int_equal(fg_card_score_for_fmr(&c, 1e-3, &score, &err), -ENODATA);
     assert_non_null(strstr(err.text, "tiny"));

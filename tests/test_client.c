@@ -170,7 +170,7 @@ static void *run(void *unused)
 static int setup(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/facegate-test-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/facegate-test-XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(endpoint, sizeof endpoint, "ipc://%s/control", folder);
     assert_int_equal(fg_bus_create(&bus), 0);

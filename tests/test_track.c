@@ -242,6 +242,34 @@ static void test_two_become_one(void **state)
     walk_end(&w);
 }
 
+// Two who walk towards each other, and then there is one face between them: both tracks find it,
+// and the one that was followed longer keeps it.
+static void test_doubles(void **state)
+{
+    (void)state;
+    if (!vision)
+        skip();
+    struct walk w;
+    walk_start(&w, 800, 480, &all_squares);
+    for (int i = 0; i < 7; i++) {
+        clear(&w);
+        draw(&w, 18, 130 + 30 * i, 220, 110);
+        if (i >= 3)
+            draw(&w, 20, 650 - 30 * i, 220, 110);
+        step(&w);
+        assert_int_equal(fg_tracker_count(w.tracker), i < 3 ? 1 : 2);
+        assert_int_equal(w.n_lost, 0);
+    }
+    clear(&w);
+    draw(&w, 18, 390, 220, 110);
+    step(&w);
+    assert_int_equal(fg_tracker_count(w.tracker), 1);
+    assert_int_equal(fg_tracker_at(w.tracker, 0)->id, 1);
+    assert_int_equal(w.n_lost, 1);
+    assert_int_equal(w.lost[0], 2);
+    walk_end(&w);
+}
+
 // A file that is read as fast as it can be has frames microseconds apart, then milliseconds.
 static void test_uneven_times(void **state)
 {
@@ -353,9 +381,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_keeps_its_number), cmocka_unit_test(test_two_pass_each_other),
         cmocka_unit_test(test_gone_and_back),        cmocka_unit_test(test_swap_in_place),
-        cmocka_unit_test(test_two_become_one),       cmocka_unit_test(test_uneven_times),
-        cmocka_unit_test(test_a_sudden_stop),        cmocka_unit_test(test_squares_take_turns),
-        cmocka_unit_test(test_frame_size_changes),   cmocka_unit_test(test_more_than_fit),
+        cmocka_unit_test(test_two_become_one),       cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_uneven_times),         cmocka_unit_test(test_a_sudden_stop),
+        cmocka_unit_test(test_squares_take_turns),   cmocka_unit_test(test_frame_size_changes),
+        cmocka_unit_test(test_more_than_fit),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

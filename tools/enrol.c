@@ -166,6 +166,7 @@ static int check(const struct enrol *e)
 static int run(struct enrol *e, const char *name)
 {
     struct fg_error err = {""};
+    fg_manner_private();
     int code = enrol(e, &err);
     if (e->common.json)
         print_json(e, code, &err);

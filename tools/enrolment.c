@@ -22,7 +22,7 @@ static int set_reference(const char *what, const char *text, char ret[FG_SUBJECT
     if (!fg_subject_id_ok(text))
         return fg_fail(err, -EINVAL, "%s %.80s: must be 1 to 63 of A-Z a-z 0-9 . _ : @ -", what,
                        text[0] ? text : "(empty)");
-    strcpy(ret, text);
+    snprintf(ret, FG_SUBJECT_ID, "%s", text);
     return 0;
 }
 
@@ -38,7 +38,7 @@ static int add_words(const char *what, const char *text, char ret[][FG_SUBJECT_W
         if (!fg_subject_word_ok(word))
             return fg_fail(err, -EINVAL, "%s %.*s: must be 1 to %d of A-Z a-z 0-9 . _ : @ -", what,
                            (int)(length < 80 ? length : 80), text, FG_SUBJECT_WORD - 1);
-        strcpy(ret[(*count)++], word);
+        memcpy(ret[(*count)++], word, sizeof word);
         text += length;
     }
     return 0;

@@ -394,6 +394,8 @@ static void print_json(const struct import *m, int code, const struct fg_error *
 static void print_text(const struct import *m)
 {
     fg_problems_print(&m->problems, stdout);
+    if (m->common.quiet)
+        return;
     printf("%zu people: %zu enrolled, %zu were already, %zu done by an earlier run, %zu refused; "
            "%.1f photographs a second\n",
            m->roll.count, m->enrolled, m->already, m->skipped, m->refused, photos_a_second(m));
@@ -415,6 +417,7 @@ static int report(struct import *m, int code, struct fg_error *err)
 static int run(struct import *m, const char *name)
 {
     struct fg_error err = {""};
+    fg_manner_private();
     int code = prepare(m, &err);
     if (code == 0)
         code = report(m, import(m, &err), &err);

@@ -47,6 +47,9 @@ enum {
 // in manner->err, so that the command can say what is wrong with them.
 int fg_manner_option(struct fg_manner *manner, int option, const char *value);
 
+// No core file, and no tracer of the same user: this process is about to hold faces.
+void fg_manner_private(void);
+
 #ifdef __cplusplus
 }
 #endif

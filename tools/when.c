@@ -90,6 +90,6 @@ const char *fg_when_text(uint64_t seconds, char ret[FG_WHEN_TEXT])
     time_t t = (time_t)seconds;
     if (seconds == 0 || seconds > LAST_S || !gmtime_r(&t, &tm) ||
         strftime(ret, FG_WHEN_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        strcpy(ret, "-");
+        snprintf(ret, FG_WHEN_TEXT, "-");
     return ret;
 }
