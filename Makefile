@@ -51,7 +51,7 @@ TESTS := align bus camera card client conf control decide detect drain engine fo
          gallery graph image index json matcher quality sampler shot source subject swap tally \
          tflite tools track wire
 SCRIPTS      := setup
-TEST_HELPERS := reference small_model tflite_builder
+TEST_HELPERS := reference rig small_model tflite_builder
 FUZZ         := image subject tflite wire y4m
 
 MODULES := COMMON ACCEL PIPELINE MATCHER TOOLS DEMO TEST_HELPERS

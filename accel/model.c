@@ -34,7 +34,7 @@ static int read_file(const char *path, uint8_t **ret, size_t *ret_length, struct
     uint8_t *bytes = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC), r;
     if (fd < 0)
-        return fg_fail(err, -errno, "%s: %s; install the model file or correct `path` in the card",
+        return fg_fail(err, -errno, "%s: %s; install the model file or correct `file` in the card",
                        path, strerror(errno));
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         r = fg_fail(err, -EINVAL, "%s: not a regular file", path);

@@ -50,6 +50,9 @@ void fg_log(enum fg_log_level level, const char *format, ...)
     size_t length = (size_t)used + (more > 0 ? (size_t)more : 0);
     if (length > sizeof line - 2)
         length = sizeof line - 2;
+    for (size_t i = 0; i < length; i++) // a file's name must not write a line of its own
+        if ((unsigned char)line[i] < ' ')
+            line[i] = '?';
     line[length++] = '\n';
     write_all(line, length);
     errno = saved;

@@ -188,6 +188,8 @@ static void report(struct camera *c, double seconds)
                 ",\"bytes_copied\":%" PRIu64 ",\"seconds\":%.3f,\"rss_kib\":%" PRIu32 "}\n",
                 n.frames, displaced, fg_source_broken(c->source), n.detections, n.probes, n.notices,
                 copied, seconds, resident_kib());
+    if (c->trace && (fflush(c->trace) != 0 || ferror(c->trace)))
+        fg_log(FG_LOG_WARNING, "%s: not all of the trace could be written", c->options.trace);
     fg_log(FG_LOG_INFO,
            "%" PRIu64 " frames in %.1f s, %" PRIu64 " displaced, %" PRIu64 " broken; %" PRIu64
            " probes, %" PRIu64 " notices; %" PRIu64 " frame bytes copied",

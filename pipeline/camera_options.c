@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/conf.h"
+#include "common/wire.h"
 
 #define AT(field) .offset = offsetof(struct fg_camera_options, field)
 #define TEXT(field)                                                                                \
@@ -53,7 +54,7 @@ static const char help[] =
     "  --models FOLDER     the model cards (/usr/share/facegate/models)\n"
     "  --detector NAME --aligner NAME --embedder NAME   cards in it, without .card\n"
     "  --engine NAME       auto or xnnpack (auto)\n"
-    "  --smallest PX       width of the smallest face to look for (60)\n"
+    "  --smallest PX       width of the smallest face to look for (90)\n"
     "  --eye-distance PX   least distance of the eyes for a probe (20)\n"
     "  --squares N         first-pass squares in each frame, 0 for all (1)\n"
     "  --shot-ms MS        between two probes of one face (250)\n"
@@ -75,7 +76,7 @@ static void set_defaults(struct fg_camera_options *o)
         .aligner = "onet",
         .embedder = "mobilefacenet",
         .engine = "auto",
-        .smallest = 60,
+        .smallest = 90,
         .eye_distance = 20,
         .squares = 1,
         .shot_ms = 250,
@@ -146,6 +147,14 @@ static int read_arguments(int argc, char **argv, struct fg_camera_options *o, co
     return code;
 }
 
+static int check_name(const char *option, const char *name, struct fg_error *err)
+{
+    if (fg_wire_name_ok(name))
+        return 0;
+    return fg_fail(err, -EINVAL, "%s %s: 1 to %d letters, digits, dots, dashes or underscores",
+                   option, name, FG_WIRE_NAME - 1);
+}
+
 int fg_camera_options_read(int argc, char **argv, struct fg_camera_options *ret,
                            struct fg_error *err)
 {
@@ -162,5 +171,9 @@ int fg_camera_options_read(int argc, char **argv, struct fg_camera_options *ret,
     }
     if (code == 0 && !ret->source[0])
         code = fg_fail(err, -EINVAL, "no --source given; see --help");
+    if (code == 0)
+        code = check_name("--lane", ret->lane, err);
+    if (code == 0)
+        code = check_name("--id", ret->id, err);
     return code;
 }

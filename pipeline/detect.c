@@ -15,8 +15,9 @@
 #define NMS_IOU         0.3f // as MediaPipe's face_detection graphs have it
 #define AGAIN_WIDTHS    2.4f // side of the second pass's square, in box widths
 #define AGAIN_FAR       0.5f // the face found again lies within this many old widths
-#define SMALLEST_AT_128 12.0f
-#define ALONG_MOST      8 // squares along one side of the frame
+#define BYSTANDER       0.3f // of the widest face: smaller ones in a still are not looked for
+#define SMALLEST_AT_128 8.0f // 16 pixels of the network: 9 in 10 are found there
+#define ALONG_MOST      8    // squares along one side of the frame
 
 struct fg_detector {
     struct fg_accel *accel;
@@ -267,50 +268,72 @@ static int by_width(const void *pa, const void *pb)
     return (a->width < b->width) - (a->width > b->width);
 }
 
-// Adds what is not there yet; a face seen in two squares keeps its better score.
-static unsigned merge(struct fg_face *faces, unsigned n, unsigned most, const struct fg_face *more,
-                      unsigned n_more)
+static bool is_among(const struct fg_face *faces, unsigned n, const struct fg_face *face)
 {
-    for (unsigned i = 0; i < n_more; i++) {
-        unsigned j = 0;
-        while (j < n && !fg_face_same(&faces[j], &more[i]))
-            j++;
-        if (j < n && more[i].score > faces[j].score)
-            faces[j] = more[i];
-        else if (j == n && n < most)
-            faces[n++] = more[i];
+    for (unsigned i = 0; i < n; i++)
+        if (fg_face_same(&faces[i], face))
+            return true;
+    return false;
+}
+
+// Twice, so that the box no longer depends on the square that found it first.
+static int settle(struct fg_detector *d, const struct fg_frame *frame, struct fg_face *face)
+{
+    int again = fg_detect_again(d, frame, face);
+    return again > 0 ? fg_detect_again(d, frame, face) : again;
+}
+
+// Adds the faces of some squares, each confirmed by a second pass.
+static int look_closer(struct fg_detector *d, const struct fg_frame *frame,
+                       const struct fg_square *squares, unsigned n_squares, struct fg_face *faces,
+                       unsigned *n)
+{
+    struct fg_face some[FG_FACES_MAX];
+    for (unsigned i = 0; i < n_squares; i++) {
+        int found = fg_detect_square(d, frame, &squares[i], some, FG_FACES_MAX);
+        for (int k = 0; k < found; k++) {
+            int again = is_among(faces, *n, &some[k]) ? 0 : settle(d, frame, &some[k]);
+            if (again < 0)
+                return again;
+            if (again && !is_among(faces, *n, &some[k]) && *n < FG_FACES_MAX)
+                faces[(*n)++] = some[k];
+        }
+        if (found < 0)
+            return found;
     }
-    return n;
+    return 0;
+}
+
+static float widest(const struct fg_face *faces, unsigned n)
+{
+    float most = 0;
+    for (unsigned i = 0; i < n; i++)
+        most = fmaxf(most, faces[i].width);
+    return most;
 }
 
 int fg_detect_still(struct fg_detector *detector, const struct fg_frame *frame, float smallest,
                     struct fg_face *ret, unsigned most)
 {
-    struct fg_square squares[FG_SQUARES_MAX + 2];
-    float longer = (float)(frame->width > frame->height ? frame->width : frame->height);
-    float w = (float)frame->width, h = (float)frame->height;
-    unsigned n_squares = fg_detector_squares(frame->width, frame->height, smallest, squares + 2);
+    struct fg_square squares[FG_SQUARES_MAX];
+    struct fg_face faces[FG_FACES_MAX];
+    unsigned n = 0;
+    float w = (float)frame->width, h = (float)frame->height, longer = fmaxf(w, h);
     // the whole picture; and smaller within a margin, for a face that fills it
     squares[0] = (struct fg_square){(w - longer) / 2, (h - longer) / 2, longer};
     squares[1] = (struct fg_square){w / 2 - longer, h / 2 - longer, 2 * longer};
-    struct fg_face all[FG_FACES_MAX], some[FG_FACES_MAX];
-    unsigned n = 0;
-    for (unsigned i = 0; i < n_squares + 2; i++) {
-        int found = fg_detect_square(detector, frame, &squares[i], some, FG_FACES_MAX);
-        if (found < 0)
-            return found;
-        n = merge(all, n, FG_FACES_MAX, some, (unsigned)found);
+    int code = look_closer(detector, frame, squares, 2, faces, &n);
+    float reach = longer / SMALLEST_AT_128, next = fminf(w, h) / SMALLEST_AT_128;
+    float goal;
+    while (code == 0 && reach > (goal = fmaxf(smallest, BYSTANDER * widest(faces, n)))) {
+        reach = fmaxf(fminf(reach / 2, next), goal); // each level twice as fine
+        unsigned n_squares = fg_detector_squares(frame->width, frame->height, reach, squares);
+        code = look_closer(detector, frame, squares, n_squares, faces, &n);
     }
-    unsigned kept = 0;
-    for (unsigned i = 0; i < n; i++) {
-        int again = fg_detect_again(detector, frame, &all[i]);
-        if (again < 0)
-            return again;
-        if (again)
-            kept = merge(some, kept, FG_FACES_MAX, &all[i], 1);
-    }
-    qsort(some, kept, sizeof *some, by_width);
-    kept = kept > most ? most : kept;
-    memcpy(ret, some, kept * sizeof *some);
-    return (int)kept;
+    if (code < 0)
+        return code;
+    qsort(faces, n, sizeof *faces, by_width);
+    n = n > most ? most : n;
+    memcpy(ret, faces, n * sizeof *faces);
+    return (int)n;
 }

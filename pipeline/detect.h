@@ -35,9 +35,9 @@ int fg_detector_open(const struct fg_card *card, const struct fg_accel_options *
 void fg_detector_close(struct fg_detector *detector); // accepts NULL
 
 // The squares of a first pass in which a face of `smallest` pixels is still found: as large as
-// the frame's shorter side allows, at most 12 times `smallest`, each overlapping the next by half.
-// There are at most 8 along a side: from 54 times `smallest` on they overlap by a quarter, and in
-// a frame longer than 75 times `smallest` they grow, so that no part is left out. Returns how many
+// the frame's shorter side allows, at most 8 times `smallest`, each overlapping the next by half.
+// There are at most 8 along a side: from 36 times `smallest` on they overlap by a quarter, and in
+// a frame longer than 50 times `smallest` they grow, so that no part is left out. Returns how many
 // (at most FG_SQUARES_MAX).
 unsigned fg_detector_squares(uint32_t width, uint32_t height, float smallest,
                              struct fg_square ret[FG_SQUARES_MAX]);
@@ -52,8 +52,9 @@ int fg_detect_square(struct fg_detector *detector, const struct fg_frame *frame,
 int fg_detect_again(struct fg_detector *detector, const struct fg_frame *frame,
                     struct fg_face *face);
 
-// Every face of a still picture: the whole picture and squares down to `smallest`, merged, each
-// confirmed by a second pass. Returns how many, largest first.
+// The faces of a still picture, from coarse squares to fine ones, merged, each confirmed by a
+// second pass. Goes down to faces of `smallest` pixels, or to 0.3 times the widest that it found:
+// smaller ones are bystanders far behind. Returns how many, largest first.
 int fg_detect_still(struct fg_detector *detector, const struct fg_frame *frame, float smallest,
                     struct fg_face *ret, unsigned most);
 

@@ -80,7 +80,7 @@ enum fg_reason fg_quality_reason(const struct fg_quality *quality,
         return FG_REASON_CUT_OFF;
     if (quality->eye_distance < limits->eye_distance)
         return FG_REASON_TOO_SMALL;
-    if (quality->face_score < limits->face_score)
+    if (!(quality->face_score >= limits->face_score))
         return FG_REASON_OCCLUDED;
     if (quality->luminance < limits->dark)
         return FG_REASON_TOO_DARK;

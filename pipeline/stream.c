@@ -9,7 +9,7 @@
 #define REASON_AGAIN_NS 1000000000u // an unchanged reason is told once a second
 
 const struct fg_stream_options fg_stream_gate = {
-    .tracker = {.smallest = 60, .squares_per_frame = 1, .most_missed = 6},
+    .tracker = {.smallest = 90, .squares_per_frame = 1, .most_missed = 6},
     .shots = {.every_ns = 250000000u, .per_frame = 1},
 };
 

@@ -99,14 +99,14 @@ static void test_square_counts(void **state)
 {
     (void)state;
     struct fg_square squares[FG_SQUARES_MAX];
-    assert_int_equal(fg_detector_squares(1280, 720, 60, squares), 3);
+    assert_int_equal(fg_detector_squares(1280, 720, 90, squares), 3);
     assert_true(squares[0].side == 720);
-    assert_int_equal(fg_detector_squares(720, 1280, 60, squares), 3);
-    assert_int_equal(fg_detector_squares(720, 720, 60, squares), 1);
-    assert_int_equal(fg_detector_squares(640, 480, 60, squares), 2);
-    assert_int_equal(fg_detector_squares(3840, 2160, 60, squares), 8 * 5);
+    assert_int_equal(fg_detector_squares(720, 1280, 90, squares), 3);
+    assert_int_equal(fg_detector_squares(720, 720, 90, squares), 1);
+    assert_int_equal(fg_detector_squares(640, 480, 90, squares), 2);
+    assert_int_equal(fg_detector_squares(3840, 2160, 90, squares), 8 * 5);
     assert_true(squares[0].side == 720);
-    assert_int_equal(fg_detector_squares(3840, 2160, 180, squares), 3);
+    assert_int_equal(fg_detector_squares(3840, 2160, 270, squares), 3);
 }
 
 static struct fg_face box(float x, float y, float width)

@@ -33,7 +33,7 @@ int fg_arguments(int argc, char **argv, const struct option *own_rows, fg_own_op
                  void *context, struct fg_common *common, const char *help);
 
 // Writes "facegate COMMAND: TEXT" to standard error and returns the exit code for a negative
-// errno: configuration and models 78, busy 75, the rest 1.
+// errno: 75 when trying again may help, else 1.
 int fg_command_failed(const char *command, int code, const struct fg_error *err);
 
 int fg_command_delete(int argc, char **argv);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STANDARD_SMALLEST 40
+#define STANDARD_SMALLEST 60
 
 struct fg_photographer {
     struct fg_vision *vision;
@@ -88,6 +88,7 @@ int fg_photo_shot(struct fg_photographer *photographer, const char *path,
 {
     struct fg_photographer *p = photographer;
     struct fg_face faces[FG_FACES_MAX];
+    ret->reason = FG_REASON_NONE;
     int code = fg_image_load(&p->image, path, err);
     if (code < 0)
         return code;

@@ -13,7 +13,7 @@ struct fg_photo_rule {
     bool central;   // take the face nearest the centre; else several faces are refused
     bool accept;    // never refuse for quality
     bool mirrored;  // mean with the mirrored face
-    float smallest; // pixels of the smallest face to look for; 0: 40
+    float smallest; // pixels of the smallest face to look for; 0: 60
 };
 
 struct fg_photographer; // holds the picture's memory between calls; one thread at a time
