@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "accel/model.h"
@@ -76,22 +77,41 @@ static struct fg_affine crop_map(const struct fg_face *face, uint32_t size)
         {c, -s, x - 0.5 - (c - s) * middle, s, c, y - 0.5 - (s + c) * middle}};
 }
 
+// Adds half of each landmark of one run, as crop pixels (centres).
+static int add_run(struct fg_aligner *aligner, bool mirrored, float (*points)[2])
+{
+    static const int other_side[FG_LANDMARKS] = {1, 0, 2, 4, 3};
+    const float size = (float)aligner->form.width;
+    int code = fg_accel_run(aligner->accel);
+    for (int i = 0; i < FG_LANDMARKS && code == 0; i++) {
+        int from = mirrored ? other_side[i] : i;
+        float x = aligner->landmarks[from], y = aligner->landmarks[from + FG_LANDMARKS];
+        points[i][0] += 0.5f * ((mirrored ? 1 - x : x) * size - 0.5f);
+        points[i][1] += 0.5f * (y * size - 0.5f);
+    }
+    return code;
+}
+
 int fg_align_landmarks(struct fg_aligner *aligner, const struct fg_frame *frame,
                        const struct fg_face *face, struct fg_landmarks *ret)
 {
-    uint32_t size = aligner->form.width;
-    struct fg_affine map = crop_map(face, size);
-    fg_sample_affine(frame, &map, &aligner->form, fg_accel_input(aligner->accel, 0)->data);
-    int code = fg_accel_run(aligner->accel);
+    float *crop = fg_accel_input(aligner->accel, 0)->data, points[FG_LANDMARKS][2] = {{0}};
+    struct fg_affine map = crop_map(face, aligner->form.width);
+    fg_sample_affine(frame, &map, &aligner->form, crop);
+    int code = add_run(aligner, false, points);
+    float score = aligner->probability[1];
     if (code < 0)
         return code;
+    // The mirrored crop's errors are others: the mean of both halves what is left of them.
+    fg_sample_mirror(&aligner->form, crop);
+    if ((code = add_run(aligner, true, points)) < 0)
+        return code;
     for (int i = 0; i < FG_LANDMARKS; i++) {
-        double u = (double)aligner->landmarks[i] * size - 0.5;
-        double v = (double)aligner->landmarks[i + FG_LANDMARKS] * size - 0.5;
+        double u = points[i][0], v = points[i][1];
         ret->points[i][0] = (float)(map.m[0] * u + map.m[1] * v + map.m[2]);
         ret->points[i][1] = (float)(map.m[3] * u + map.m[4] * v + map.m[5]);
     }
-    ret->score = aligner->probability[1];
+    ret->score = score;
     return 0;
 }
 

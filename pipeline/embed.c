@@ -67,21 +67,6 @@ const float *fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *
     return tensor;
 }
 
-static void mirror(const struct fg_sample_form *form, float *tensor)
-{
-    for (uint32_t y = 0; y < form->height; y++) {
-        float *row = tensor + (size_t)y * form->width * 3;
-        for (uint32_t x = 0; x < form->width / 2; x++) {
-            float *a = row + (size_t)x * 3, *b = row + (size_t)(form->width - 1 - x) * 3;
-            for (int c = 0; c < 3; c++) {
-                float keep = a[c];
-                a[c] = b[c];
-                b[c] = keep;
-            }
-        }
-    }
-}
-
 static int run_once(struct fg_embedder *e, float *sum)
 {
     if (fg_accel_run(e->accel) < 0)
@@ -98,7 +83,7 @@ int fg_embed_run(struct fg_embedder *embedder, bool mirrored, float *vector, flo
     memset(vector, 0, e->dimension * sizeof *vector);
     int code = run_once(e, vector);
     if (code == 0 && mirrored) {
-        mirror(&e->form, fg_accel_input(e->accel, 0)->data);
+        fg_sample_mirror(&e->form, fg_accel_input(e->accel, 0)->data);
         code = run_once(e, vector);
     }
     if (code < 0)

@@ -449,3 +449,27 @@ void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
         }
     }
 }
+
+static void swap_pixels(float *a, float *b)
+{
+    for (int c = 0; c < 3; c++) {
+        float keep = a[c];
+        a[c] = b[c];
+        b[c] = keep;
+    }
+}
+
+void fg_sample_mirror(const struct fg_sample_form *form, float *tensor)
+{
+    const size_t row = (size_t)form->width * 3;
+    for (uint32_t y = 0; y < form->height; y++) {
+        for (uint32_t x = 0; x < form->width; x++) {
+            // in a transposed tensor the picture's columns are rows
+            uint32_t to_x = form->transposed ? x : form->width - 1 - x;
+            uint32_t to_y = form->transposed ? form->height - 1 - y : y;
+            if (to_x > x || to_y > y)
+                swap_pixels(tensor + y * row + (size_t)x * 3,
+                            tensor + to_y * row + (size_t)to_x * 3);
+        }
+    }
+}

@@ -48,6 +48,9 @@ int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, dou
 void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
                       const struct fg_sample_form *form, float *tensor);
 
+// Mirrors the picture in a tensor, left and right.
+void fg_sample_mirror(const struct fg_sample_form *form, float *tensor);
+
 #ifdef __cplusplus
 }
 #endif

@@ -306,8 +306,8 @@ static void test_bad_sources(void **state)
     put("broken.jpg", "\xff\xd8\xff\xe0 no more", 12);
     refused(78, in_folder("broken.jpg"), ARGS("--models", m, "--source", source("broken.jpg")));
     const char *walk = source("walk.y4m");
-    refused(78, "lane", ARGS("--models", m, "--source", walk, "--lane", "a b"));
-    refused(78, "camera id", ARGS("--models", m, "--source", walk, "--id", ""));
+    refused(2, "--lane a b", ARGS("--models", m, "--source", walk, "--lane", "a b"));
+    refused(2, "--id", ARGS("--models", m, "--source", walk, "--id", ""));
     refused(78, "TCP", ARGS("--models", m, "--source", walk, "--probe", "tcp://127.0.0.1:5555"));
     refused(78, "/nowhere/trace",
             ARGS("--models", m, "--source", walk, "--trace", "/nowhere/trace"));

@@ -59,10 +59,10 @@ static void check_squares(uint32_t width, uint32_t height, float smallest)
     assert_true(squares[FG_SQUARES_MAX].side == -7);
     const float longer = fmaxf((float)width, (float)height);
     const float shorter = fminf((float)width, (float)height), side = squares[0].side;
-    if (longer <= 75 * smallest && longer <= 6.25f * shorter)
-        assert_true(side == fminf(shorter, 12 * smallest));
+    if (longer <= 50 * smallest && longer <= 6.25f * shorter)
+        assert_true(side == fminf(shorter, 8 * smallest));
     else
-        assert_true(side <= fmaxf(fminf(shorter, 12 * smallest), longer / 6.25f) * 1.0001f);
+        assert_true(side <= fmaxf(fminf(shorter, 8 * smallest), longer / 6.25f) * 1.0001f);
     float xs[FG_SQUARES_MAX], ys[FG_SQUARES_MAX];
     unsigned columns = 0;
     while (columns < n && squares[columns].y == squares[0].y)
@@ -153,9 +153,11 @@ static void test_sample_photographs(void **state)
             const struct fg_face *f = find(faces, n, k->x, k->y, k->width);
             if (!f)
                 fail_msg("sample%d: no face at %g, %g", number, (double)k->x, (double)k->y);
-            // eyes apart by the box's width over about 2.45, nose under them
+            // eyes apart by the box's width over about 2.45 (sample2 has one in profile)
             const float eyes = f->points[FG_POINT_LEFT_EYE][0] - f->points[FG_POINT_RIGHT_EYE][0];
-            assert_true(eyes > .15f * f->width && eyes < .6f * f->width);
+            if (!(eyes > .1f * f->width && eyes < .6f * f->width))
+                fail_msg("sample%d: eyes %g apart in a box of %g at %g, %g", number, (double)eyes,
+                         (double)f->width, (double)f->x, (double)f->y);
             assert_true(f->points[FG_POINT_MOUTH][1] > f->points[FG_POINT_RIGHT_EYE][1]);
         }
         assert_in_range(n, expected, expected + 2); // false ones are the landmarks' to refuse

@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 #include "common/json.h"
-#include "pipeline/image.h"
 #include "demo/draw.h"
 #include "demo/takes.h"
 #include "demo/view.h"
 #include "demo/walk.h"
+#include "pipeline/image.h"
 
 #define WIDTH  600
 #define HEIGHT 400

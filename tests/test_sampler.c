@@ -405,6 +405,25 @@ static void test_affine_inside(void **state)
     }
 }
 
+static void test_mirror(void **state)
+{
+    (void)state;
+    struct scene s = scene_create(RGB, 9, 6, true);
+    for (int transposed = 0; transposed < 2; transposed++) {
+        struct fg_sample_form form = {transposed ? 6 : 9, transposed ? 9 : 6, 0, 1, false,
+                                      transposed};
+        const struct fg_affine upright = {{1, 0, 0, 0, 1, 0}}, mirrored = {{-1, 0, 8, 0, 1, 0}};
+        float *a = tensor_create(&form), *b = tensor_create(&form);
+        fg_sample_affine(&s.frame, &upright, &form, a);
+        fg_sample_affine(&s.frame, &mirrored, &form, b);
+        fg_sample_mirror(&form, a);
+        assert_memory_equal(a, b, sizeof(float) * 9 * 6 * 3);
+        free(a);
+        free(b);
+    }
+    scene_destroy(&s);
+}
+
 static void test_affine_far_away(void **state)
 {
     (void)state;
@@ -546,11 +565,11 @@ static void test_refused_rectangles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity),           cmocka_unit_test(test_ramp),
-        cmocka_unit_test(test_known_colours),      cmocka_unit_test(test_rect_random),
-        cmocka_unit_test(test_rect_sizes_change),  cmocka_unit_test(test_affine_random),
-        cmocka_unit_test(test_affine_inside),      cmocka_unit_test(test_affine_far_away),
-        cmocka_unit_test(test_refused_rectangles),
+        cmocka_unit_test(test_identity),          cmocka_unit_test(test_ramp),
+        cmocka_unit_test(test_known_colours),     cmocka_unit_test(test_rect_random),
+        cmocka_unit_test(test_rect_sizes_change), cmocka_unit_test(test_affine_random),
+        cmocka_unit_test(test_affine_inside),     cmocka_unit_test(test_mirror),
+        cmocka_unit_test(test_affine_far_away),   cmocka_unit_test(test_refused_rectangles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

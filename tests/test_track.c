@@ -320,6 +320,7 @@ static void test_squares_take_turns(void **state)
         skip();
     struct fg_tracker_options options = all_squares;
     options.squares_per_frame = 1;
+    options.smallest = 90;
     struct walk w;
     walk_start(&w, 1280, 720, &options); // three squares
     draw(&w, 18, 1150, 330, 130);        // in the last one alone
