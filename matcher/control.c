@@ -44,7 +44,7 @@ static bool read_text(const struct fg_json *object, const char *name, char *ret,
         return true;
     if (!text || strlen(text) >= size)
         return false;
-    strcpy(ret, text);
+    memcpy(ret, text, strlen(text) + 1);
     return true;
 }
 
@@ -75,7 +75,7 @@ static bool read_words(const struct fg_json *object, const char *name, char ret[
         const char *word = fg_json_string(fg_json_at(array, i));
         if (!word || strlen(word) >= FG_SUBJECT_WORD || !fg_subject_word_ok(word))
             return false;
-        strcpy(ret[i], word);
+        memcpy(ret[i], word, strlen(word) + 1);
     }
     *ret_count = (unsigned)count;
     return true;

@@ -229,7 +229,9 @@ int fg_detect_square(struct fg_detector *detector, const struct fg_frame *frame,
                               &d->form, fg_accel_input(d->accel, 0)->data);
     if (code < 0 || (code = fg_accel_run(d->accel)) < 0)
         return code;
-    unsigned n = suppress(found, decode(d, found, CANDIDATES_MAX));
+    unsigned n = decode(d, found, CANDIDATES_MAX);
+    // cppcheck-suppress uninitvar // decode fills the first n
+    n = suppress(found, n);
     n = n > most ? most : n;
     for (unsigned i = 0; i < n; i++) {
         to_frame(&found[i], square);

@@ -23,8 +23,8 @@ one() {
     *)
         CMOCKA_MESSAGE_OUTPUT=XML CMOCKA_XML_FILE="$out.xml" timeout 600 "$program" >"$out.log" 2>&1
         code=$?
-        # the last write wins where a program runs several groups: cmocka adds %g for that
-        set -- $(cat "$out".xml 2>/dev/null | sed -n 's/.*<testsuite .*tests="\([0-9]*\)".*failures="\([0-9]*\)".*errors="\([0-9]*\)".*skipped="\([0-9]*\)".*/\1 \2 \3 \4/p' |
+        # shellcheck disable=SC2046 # four numbers
+        set -- $(sed -n 's/.*<testsuite .*tests="\([0-9]*\)".*failures="\([0-9]*\)".*errors="\([0-9]*\)".*skipped="\([0-9]*\)".*/\1 \2 \3 \4/p' "$out.xml" 2>/dev/null |
             awk '{t+=$1; f+=$2+$3; s+=$4} END {print t+0, f+0, s+0}')
         failed=$2
         skipped=$3

@@ -115,9 +115,10 @@ static struct fg_wire_message *message(enum fg_wire_type type, const char *lane,
 {
     static struct fg_wire_message m;
     memset(&m, 0, sizeof m);
+    sequence++;
     m.head = (struct fg_wire_head){.type = type,
                                    .session = 77,
-                                   .sequence = ++sequence,
+                                   .sequence = sequence,
                                    .t_capture_ns = now_ns - MS(30),
                                    .boot = 5};
     snprintf(m.head.lane, sizeof m.head.lane, "%s", lane);

@@ -47,8 +47,9 @@ static void send(enum fg_wire_type type, uint32_t track)
     struct fg_drain_counters n = {0};
     struct fg_error err = {""};
     memset(&m, 0, sizeof m);
+    sequence++;
     m.head = (struct fg_wire_head){
-        .type = type, .lane = "lane", .source = "cam", .session = 1, .sequence = ++sequence};
+        .type = type, .lane = "lane", .source = "cam", .session = 1, .sequence = sequence};
     m.probe.track = track;
     m.probe.dimension = 1;
     m.probe.vector[0] = 1;

@@ -667,6 +667,7 @@ static void projection_is_lossless(void **state)
             for (size_t i = 3; k % 2 && i < n; i++) // smooth ones beside noise
                 v[i] = 0.98f * v[i - 3] + 0.2f * v[i];
             assert_int_equal(fg_accel_run(accel), 0);
+            // cppcheck-suppress legacyUninitvar // filled here
             memcpy(pass ? projected[k] : whole[k], out->data, out->bytes);
         }
         fg_accel_close(accel);

@@ -191,11 +191,12 @@ static struct fg_wire_message *message(enum fg_wire_type type, uint32_t track)
 {
     static struct fg_wire_message m;
     memset(&m, 0, sizeof m);
+    sequence++;
     m.head = (struct fg_wire_head){.type = type,
                                    .lane = "lane",
                                    .source = "cam",
                                    .session = 1,
-                                   .sequence = ++sequence,
+                                   .sequence = sequence,
                                    .t_capture_ns = fg_monotonic_ns(),
                                    .boot = fg_boot_number()};
     if (type == FG_WIRE_NOTICE)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file source: kinds, order, pacing, stopping, and files that are wrong.
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -388,7 +389,7 @@ static void find_mapping(const char *name, uintptr_t *start, uintptr_t *end)
     *start = *end = 0;
     while (fgets(line, sizeof line, maps))
         if (strstr(line, real))
-            assert_int_equal(sscanf(line, "%zx-%zx", start, end), 2);
+            assert_int_equal(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, start, end), 2);
     fclose(maps);
     assert_true(*start < *end);
 }
