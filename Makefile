@@ -75,6 +75,12 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+# Loops over pixels on one thread: watched for races they would take most of the time of a run, so
+# SAN=thread leaves them out. What hands frames from thread to thread is watched.
+ifeq ($(SAN),thread)
+$(BUILD)/obj/pipeline/sampler.o $(BUILD)/obj/tests/reference.o $(call objects,DEMO): SANFLAGS :=
+endif
+
 define archive_rule
 $(call archive,$(1)): $(call objects,$(1))
 	$$(call say,AR,$$@)

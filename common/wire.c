@@ -47,11 +47,11 @@ static uint64_t do_unsigned(struct cursor *c, uint64_t value, unsigned bytes)
     if (c->out) {
         for (unsigned i = 0; i < bytes; i++)
             c->out[c->at - bytes + i] = (uint8_t)(value >> (8 * i));
-        return value;
+    } else if (c->in) {
+        value = 0;
+        for (unsigned i = 0; i < bytes; i++)
+            value |= (uint64_t)c->in[c->at - bytes + i] << (8 * i);
     }
-    value = 0;
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)c->in[c->at - bytes + i] << (8 * i);
     return value;
 }
 
