@@ -76,7 +76,7 @@ fetch_package() {
     folder=$2
     printf 'setup: fetching %s\n' "$package"
     mkdir -p "$folder"
-    (cd "$folder" && "$npm" pack --silent "$package" >pack.log 2>&1 && tar xzf ./*.tgz) || {
+    (cd "$folder" && "$npm" pack --loglevel=error "$package" >pack.log 2>&1 && tar xzf ./*.tgz) || {
         tail -n 3 "$folder/pack.log" >&2
         return 1
     }
