@@ -52,6 +52,7 @@ TESTS := align bus camera card client conf control decide detect drain engine fo
          tflite tools track wire
 SCRIPTS      := setup
 TEST_HELPERS := reference rig small_model tflite_builder
+FUZZ_HELPERS := reference small_model tflite_builder
 FUZZ         := image subject tflite wire y4m
 
 MODULES := COMMON ACCEL PIPELINE MATCHER TOOLS DEMO TEST_HELPERS
@@ -167,13 +168,16 @@ build/fuzz/%: tests/fuzz_%.c $(FUZZ_SOURCES)
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) -std=c11 -D_GNU_SOURCE -I. -DFG_VERSION='"$(VERSION)"' -O1 -g -pthread \
 	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< $(FUZZ_SOURCES) \
-	  $(TEST_HELPERS:%=tests/%.c) $(LIBS) -o $@
+	  $(FUZZ_HELPERS:%=tests/%.c) $(LIBS) -o $@
 
 fuzz: setup $(FUZZ:%=build/fuzz/%)
 	@set -e; for f in $(FUZZ); do \
+	  seeds=tests/golden/$$f; [ -d $$seeds ] || seeds=; \
 	  mkdir -p build/fuzz/corpus_$$f; echo "== $$f"; \
 	  build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=0 \
-	    -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f tests/golden/$$f 2>&1 | tail -n 2; done
+	    -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f $$seeds >build/fuzz/$$f.log 2>&1 || \
+	    { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
+	  tail -n 2 build/fuzz/$$f.log; done
 
 # ---- install -------------------------------------------------------------------------------------
 MANUALS := $(wildcard man/*.[1578])

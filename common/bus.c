@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -81,6 +82,26 @@ static int check_endpoint(const char *endpoint, bool bind, struct fg_error *err)
     return 0;
 }
 
+// zmq would unlink a living socket's file and take it over in silence. A file that nobody listens
+// on was left by a crash.
+static int check_free(const char *endpoint, struct fg_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strncmp(endpoint, "ipc://", 6) != 0)
+        return 0;
+    strncpy(address.sun_path, endpoint + 6, sizeof address.sun_path - 1); // its length was checked
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return fg_fail(err, -errno, "%s: socket: %s", endpoint, strerror(errno));
+    bool taken = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ||
+                 errno == EAGAIN; // its backlog is full
+    close(fd);
+    return taken ? fg_fail(err, -EADDRINUSE,
+                           "%s: another program listens there: stop it, or use another path",
+                           endpoint)
+                 : 0;
+}
+
 static int socket_create(struct fg_bus *bus, enum fg_socket_kind kind, int high_water,
                          struct fg_socket **ret, struct fg_error *err)
 {
@@ -117,6 +138,8 @@ int fg_socket_bind(struct fg_bus *bus, enum fg_socket_kind kind, const char *end
 {
     struct fg_socket *s = NULL;
     int code = check_endpoint(endpoint, true, err);
+    if (code == 0)
+        code = check_free(endpoint, err);
     if (code < 0 || (code = socket_create(bus, kind, high_water, &s, err)) < 0)
         return code;
     if (zmq_bind(s->zmq, endpoint) < 0) {

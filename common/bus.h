@@ -37,7 +37,8 @@ void fg_bus_destroy(struct fg_bus *bus); // after every socket is closed; accept
 // Opens and binds, or connects. `endpoint` is "ipc://PATH" (or "inproc://NAME" in tests);
 // `high_water` in messages. A bound ipc socket file gets mode 0660 and its directory is not made.
 // Failure: -ENAMETOOLONG (over 107 bytes), -EACCES, -ENOENT (no such directory), -EINVAL, with the
-// remedy in err. TCP is refused: it needs CURVE keys, which this version does not have.
+// remedy in err; -EADDRINUSE: another program listens there. TCP is refused: it needs CURVE keys,
+// which this version does not have.
 int fg_socket_bind(struct fg_bus *bus, enum fg_socket_kind kind, const char *endpoint,
                    int high_water, struct fg_socket **ret, struct fg_error *err);
 int fg_socket_connect(struct fg_bus *bus, enum fg_socket_kind kind, const char *endpoint,

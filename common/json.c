@@ -161,6 +161,11 @@ bool fg_json_is_object(const struct fg_json *json)
     return cJSON_IsObject(tree(json));
 }
 
+bool fg_json_is_array(const struct fg_json *json)
+{
+    return cJSON_IsArray(tree(json));
+}
+
 char *fg_json_print(const struct fg_json *json, bool indented)
 {
     char *text = indented ? cJSON_Print(tree(json)) : cJSON_PrintUnformatted(tree(json));

@@ -39,6 +39,7 @@ const struct fg_json *fg_json_at(const struct fg_json *array, size_t index);
 const char *fg_json_string(const struct fg_json *json); // NULL when it is no string
 const char *fg_json_name(const struct fg_json *member); // of an object's member, else NULL
 bool fg_json_is_object(const struct fg_json *json);
+bool fg_json_is_array(const struct fg_json *json);
 
 // One line, or indented; numbers with 15 digits. malloc'd, owned by the caller.
 char *fg_json_print(const struct fg_json *json, bool indented);

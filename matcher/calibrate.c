@@ -11,11 +11,21 @@ static double least_fmr(const struct fg_card *card)
     return card->n_points > 0 ? fmax(pairs, card->points[card->n_points - 1].fmr) : pairs;
 }
 
+static double comparisons(const struct fg_policy *policy, uint64_t candidates)
+{
+    return (double)(candidates ? candidates : 1) * policy->good_probes;
+}
+
+static double one_comparison(const struct fg_policy *policy, uint64_t candidates)
+{
+    return policy->fpir / comparisons(policy, candidates);
+}
+
 uint64_t fg_calibrate_most(const struct fg_card *card, const struct fg_policy *policy)
 {
     if (policy->fpir <= 0)
         return UINT64_MAX;
-    double most = policy->fpir / least_fmr(card);
+    double most = policy->fpir / policy->good_probes / least_fmr(card);
     return (uint64_t)(most * (1 + 1e-9)); // 0.01 / 1e-5 is 1000, not 999
 }
 
@@ -29,9 +39,9 @@ static int fmr_for_fpir(const struct fg_card *card, const struct fg_policy *poli
                        "of model %s supports %.3g: at most %llu candidates; raise fpir, enrol "
                        "fewer, or calibrate on more pairs",
                        policy->fpir, (unsigned long long)candidates,
-                       policy->fpir / (double)candidates, card->name, least_fmr(card),
+                       one_comparison(policy, candidates), card->name, least_fmr(card),
                        (unsigned long long)most);
-    double fmr = fmax(policy->fpir / (double)(candidates ? candidates : 1), least_fmr(card));
+    double fmr = fmax(one_comparison(policy, candidates), least_fmr(card));
     *ret_fmr = fmin(fmr, card->points[0].fmr); // a small gallery: the table's loosest will do
     return 0;
 }
@@ -56,6 +66,8 @@ int fg_calibrate(const struct fg_card *card, const struct fg_policy *policy, uin
 double fg_false_accepts_per_year(const struct fg_threshold *threshold,
                                  const struct fg_policy *policy)
 {
-    double share = -expm1((double)threshold->candidates * log1p(-threshold->fmr));
+    if (threshold->candidates == 0)
+        return 0;
+    double share = -expm1(comparisons(policy, threshold->candidates) * log1p(-threshold->fmr));
     return share * policy->impostors_per_day * 365;
 }

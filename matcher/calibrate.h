@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // From an error rate that the policy asks for to a score, by the model card's calibration.
 //
-// fmr is the false match rate of one comparison. fpir is the share of strangers' searches that
-// return anybody; with N candidates it is 1 - (1 - fmr)^N, at most N * fmr, so fmr = fpir / N keeps
-// it: the binomial model, which takes the comparisons of one search to be independent.
+// fmr is the false match rate of one comparison. fpir is the share of strangers' passages in which
+// anybody is returned. A passage is searched after each of up to `good_probes` probes among N
+// candidates, so it makes at most N * good_probes comparisons, and fmr = fpir / (N * good_probes)
+// keeps fpir whatever they share (the union bound; they share most of their evidence, so the true
+// rate is lower).
 #ifndef FG_CALIBRATE_H
 #define FG_CALIBRATE_H
 
@@ -33,7 +35,8 @@ int fg_calibrate(const struct fg_card *card, const struct fg_policy *policy, uin
 // The most candidates that the policy's fpir allows with this card; UINT64_MAX for an fmr.
 uint64_t fg_calibrate_most(const struct fg_card *card, const struct fg_policy *policy);
 
-// Expected strangers a year who match somebody, with the policy's impostors_per_day.
+// Expected strangers a year who match somebody, with the policy's impostors_per_day; at most, as
+// above.
 double fg_false_accepts_per_year(const struct fg_threshold *threshold,
                                  const struct fg_policy *policy);
 

@@ -69,7 +69,7 @@ static bool read_words(const struct fg_json *object, const char *name, char ret[
     size_t count = fg_json_count(array);
     if (!array)
         return true;
-    if (count > FG_SUBJECT_LISTS || fg_json_is_object(array) || fg_json_string(array))
+    if (count > FG_SUBJECT_LISTS || !fg_json_is_array(array)) // null for lanes is not: every lane
         return false;
     for (size_t i = 0; i < count; i++) {
         const char *word = fg_json_string(fg_json_at(array, i));
@@ -387,12 +387,12 @@ static refusal verify(struct request *r)
         return refuse(r, "bad_vector",
                       "verify takes one part of dimension little-endian float32 of length 1");
     uint64_t candidates = fg_roster_candidates(c->roster, NULL, r->realtime_s);
+    int code = 0;
     if (fg_calibrate(c->card, c->policy, candidates, &threshold, &r->err) < 0)
-        return FG_WHY_GALLERY_TOO_LARGE;
-    int code = fg_gallery_get(c->gallery, id, &subject, &r->err);
-    if (code < 0)
-        return storage_refusal(r, code);
-    if (subject.model != c->card->id || subject.dimension != dimension)
+        refused = FG_WHY_GALLERY_TOO_LARGE;
+    else if ((code = fg_gallery_get(c->gallery, id, &subject, &r->err)) < 0)
+        refused = storage_refusal(r, code);
+    else if (subject.model != c->card->id || subject.dimension != dimension)
         refused = refuse(r, "wrong_model", "the subject was enrolled with another model");
     else
         fg_json_add_bool(r->reply, "match",

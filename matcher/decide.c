@@ -151,9 +151,7 @@ static void presence_touch(struct fg_decide *d, const char *lane, const char *su
 static bool present(struct fg_decide *d, const char *lane, const char *subject, uint64_t now_ns)
 {
     const struct presence *p = presence_find(d, lane, subject);
-    if (!p)
-        return false;
-    if (!over(p->seen_ns, now_ns, d->policy.absent_ms))
+    if (p && !over(p->seen_ns, now_ns, d->policy.absent_ms))
         return true;
     for (unsigned i = 0; i < FG_DECIDE_TRACKS; i++) {
         const struct track *t = &d->tracks[i];

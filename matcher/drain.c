@@ -34,8 +34,8 @@ struct fg_drain {
 static void place_free(struct place *place)
 {
     place->arrival = 0;
-    if (place->message.head.type == FG_WIRE_PROBE)
-        explicit_bzero(place->message.probe.vector, place->message.probe.dimension * sizeof(float));
+    // All of it: what was decoded into the same room before leaves the end of its vector.
+    explicit_bzero(&place->message, sizeof place->message);
 }
 
 // A free place of places[from..to), or the oldest one there, whose message is lost.
@@ -134,11 +134,11 @@ static void *run(void *context)
         int r = 0;
         for (unsigned i = 0; ready > 0 && i < BURST && r != -EAGAIN; i++) {
             r = fg_socket_receive(d->socket, 0, &parts);
-            if (r == 0)
+            if (r == 0 || r == -EMSGSIZE) // far too many parts: bad, and counted
                 on_message(d, &parts, &room);
         }
+        explicit_bzero(&room, sizeof room); // no vector stays while waiting
     }
-    explicit_bzero(&room, sizeof room);
     return NULL;
 }
 

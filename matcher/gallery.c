@@ -51,7 +51,7 @@ static int fail_database(struct fg_error *err, int code, const char *doing)
 {
     switch (code) {
     case MDB_MAP_FULL:
-        return fg_fail(err, -ENOSPC, "the gallery is full (%s): raise map_bytes", doing);
+        return fg_fail(err, -ENOSPC, "the gallery is full (%s): raise gallery_mib", doing);
     case ENOSPC:
     case EDQUOT:
         return fg_fail(err, -ENOSPC, "disk full (%s): free some space", doing);
@@ -310,6 +310,20 @@ static int open_keys(struct fg_gallery *g, struct fg_error *err)
     return r < 0 ? r : fg_keys_open(g->directory, master, &g->keys, err);
 }
 
+// A file cut short would be met as a SIGBUS later; `reserve` keeps it longer than what is in use.
+static int check_length(struct fg_gallery *g)
+{
+    mdb_filehandle_t fd;
+    uint64_t page;
+    struct stat st;
+    int code = mdb_env_get_fd(g->env, &fd);
+    if (code == 0 && fstat(fd, &st) < 0)
+        code = errno;
+    if (code)
+        return code;
+    return (uint64_t)st.st_size < bytes_in_use(g, &page) ? MDB_CORRUPTED : 0;
+}
+
 static int open_env(struct fg_gallery *g)
 {
     int code = mdb_env_create(&g->env);
@@ -319,7 +333,7 @@ static int open_env(struct fg_gallery *g)
         code = mdb_env_set_mapsize(g->env, g->options.map_bytes);
     if (code == 0)
         code = mdb_env_open(g->env, g->options.directory, 0, 0600);
-    return code;
+    return code ? code : check_length(g);
 }
 
 static int check_meta(struct fg_gallery *g, const MDB_val *schema, const MDB_val *gallery,
@@ -537,7 +551,10 @@ static int forget(struct fg_gallery *g, const MDB_val *id, const MDB_val *value,
     int kind = open_record(g, id, value, ret_slot);
     if (kind < 0)
         return fg_fail(err, kind, "reading the key file: %s", strerror(-kind));
-    --*counter_of(counts, kind);
+    uint64_t *counter = counter_of(counts, kind);
+    if (*counter == 0) // damaged since it was counted as sound
+        counter = counts->subjects > 0 ? &counts->subjects : &counts->foreign;
+    *counter -= *counter > 0;
     if (*ret_slot >= fg_keys_slots(g->keys) ||
         (kind == KIND_CORRUPT && fg_keys_claimed_surely(g->keys, *ret_slot)))
         *ret_slot = NO_SLOT;

@@ -183,7 +183,7 @@ static int read_master_file(const char *path, bool make, uint8_t *ret, struct fg
         return make ? make_master(path, ret, err)
                     : fg_fail(err, -ENOKEY,
                               "there is no master key file %s: restore it from your backup, or "
-                              "have one made for a new gallery",
+                              "for a new gallery have one made with --make-key",
                               path);
     if (fd < 0)
         return fg_fail(err, -errno, "the master key file %s: %s", path, strerror(errno));

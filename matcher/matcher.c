@@ -401,8 +401,10 @@ static void answer_requests(struct matcher *m)
 static bool take_messages(struct matcher *m)
 {
     for (unsigned i = 0; i < MESSAGES_A_TURN; i++) {
-        if (!fg_drain_take(m->drain, &m->room))
+        if (!fg_drain_take(m->drain, &m->room)) {
+            explicit_bzero(&m->room, sizeof m->room); // no vector stays while waiting
             return false;
+        }
         fg_decide_message(m->decide, &m->room, fg_monotonic_ns(), realtime_s());
     }
     return true;

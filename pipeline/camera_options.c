@@ -43,10 +43,10 @@ static const char help[] =
     "\n"
     "  facegate-camera --source file:PATH [option ...]\n"
     "\n"
-    "  --source file:PATH  a folder of JPEG and PNG pictures, an MJPEG or a Y4M file\n"
+    "  --source file:PATH  a folder of JPEG and PNG pictures, a picture, an MJPEG or a Y4M file\n"
     "  --rate R            frames a second; 0 (as given): as fast as they are taken\n"
     "  --loop              start the source again at its end\n"
-    "  --frames N          stop after N frames\n"
+    "  --frames N          stop after N frames; 0 (as given): never\n"
     "  --lane NAME         the lane this camera looks at (1)\n"
     "  --id NAME           the camera's own name (camera)\n"
     "  --probe ENDPOINT    the matcher's socket (ipc:///run/facegate/probe/probe.sock)\n"
@@ -63,7 +63,7 @@ static const char help[] =
     "  --verbose, --help, --version\n"
     "\n"
     "Exit codes: 0 the source ended or SIGTERM came, 1 it failed while running, 2 the command\n"
-    "line is off, 78 a configuration, card or model is off. See facegate-camera(8).\n";
+    "line is off, 78 a configuration, card, model or source is. See facegate-camera(8).\n";
 
 static void set_defaults(struct fg_camera_options *o)
 {

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -146,7 +148,17 @@ static void test_bound_socket_file(void **state)
     assert_int_equal(stat(path, &st), 0);
     assert_true(S_ISSOCK(st.st_mode));
     assert_int_equal(st.st_mode & 0777, 0660);
+    refused(1, endpoint, -EADDRINUSE, "another program listens"); // zmq would take it over
     fg_socket_close(sub);
+    // what a killed program left is no obstacle
+    unlink(path);
+    struct sockaddr_un left = {.sun_family = AF_UNIX};
+    memcpy(left.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&left, sizeof left), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    close(fd);
+    fg_socket_close(bound(FG_SOCKET_SUB, endpoint, 4));
     unlink(path);
     // a path of just 107 bytes works
     memset(path, 0, sizeof path);

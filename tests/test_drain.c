@@ -120,6 +120,22 @@ static void test_bounds(void **state)
     assert_int_equal(n.displaced, 3);
 }
 
+static void test_too_many_parts_are_counted(void **state)
+{
+    (void)state;
+    struct fg_part parts[FG_BUS_PARTS + 1] = {{"lane", 5}};
+    struct fg_drain_counters n = {0};
+    for (unsigned i = 1; i <= FG_BUS_PARTS; i++)
+        parts[i] = (struct fg_part){"x", 1};
+    assert_int_equal(fg_socket_send(camera, parts, FG_BUS_PARTS + 1), 0);
+    for (unsigned i = 0; i < 2000 && n.received == 0; i++) {
+        fg_sleep_until_ns(fg_monotonic_ns() + 1000000);
+        fg_drain_counters(drain, &n);
+    }
+    assert_int_equal(n.received, 1);
+    assert_int_equal(n.bad, 1);
+}
+
 static void test_beats_wait_for_nobody(void **state)
 {
     (void)state;
@@ -149,6 +165,7 @@ static void test_beats_wait_for_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(test_newest_wins), TEST(test_bounds),
+                                       TEST(test_too_many_parts_are_counted),
                                        TEST(test_beats_wait_for_nobody)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

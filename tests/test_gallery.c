@@ -739,6 +739,44 @@ static void test_damaged_database(void **state)
     free(d.at);
 }
 
+// A record counted as sound whose key is damaged later: the counters follow, they don't wrap.
+static void test_damaged_while_open(void **state)
+{
+    (void)state;
+    struct fg_gallery *g = open_gallery();
+    assert_int_equal(put(g, "subject-one", 1, false), 0);
+    assert_int_equal(put(g, "subject-two", 2, false), 0);
+    int fd = open(keys, O_WRONLY);
+    assert_int_equal(pwrite(fd, "damage", 6, FG_KEYS_HEADER + 30), 6);
+    close(fd);
+    assert_int_equal(fg_gallery_delete(g, "subject-one", &err), 0);
+    assert_counts(g, 1, 0, 0);
+    fg_gallery_close(g);
+}
+
+// A file cut short (a restore that ran out of disk) is said so, not met as a SIGBUS.
+static void test_truncated_database(void **state)
+{
+    (void)state;
+    struct fg_gallery_options o = options();
+    struct fg_gallery *g = open_gallery();
+    char id[16];
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(id, sizeof id, "s%u", i);
+        assert_int_equal(put(g, id, i, false), 0);
+    }
+    uint64_t used = state_of(g).bytes;
+    fg_gallery_close(g);
+    for (uint64_t length = 8192; length < used; length += 4096) {
+        assert_int_equal(truncate(data, (off_t)length), 0);
+        refused(&o, -EBADMSG, "damaged");
+        struct bytes d = slurp(data);
+        assert_int_equal(d.length, length); // and left as it was
+        free(d.at);
+        assert_int_equal(truncate(data, (off_t)used), 0);
+    }
+}
+
 // ---- the machine's limits -----------------------------------------------------------------------
 
 static void test_opened_twice(void **state)
@@ -855,7 +893,7 @@ static void test_map_full(void **state)
     struct fg_gallery *g;
     o.map_bytes = 160 << 10;
     assert_int_equal(fg_gallery_open(&o, &g, &err), 0);
-    fill_up(g, "map_bytes");
+    fill_up(g, "gallery_mib");
     uint64_t subjects = state_of(g).subjects;
     fg_gallery_close(g);
     assert_int_equal(fg_gallery_open(&o, &g, &err), 0); // still full, with the same limit
@@ -1041,6 +1079,8 @@ int main(void)
         TEST(test_corrupt_slot_number),
         TEST(test_corrupt_key_slot),
         TEST(test_damaged_database),
+        TEST(test_damaged_while_open),
+        TEST(test_truncated_database),
         TEST(test_opened_twice),
         TEST(test_bad_options),
         TEST(test_not_writable),

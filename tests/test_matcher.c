@@ -533,6 +533,11 @@ static void test_started_twice(void **state)
     const char *const arguments[] = {program, "--config", in_folder("matcher.ini"), NULL};
     assert_int_equal(run(arguments, false), 75);
     assert_true(read_file("stderr2")[0] != '\0');
+    // with a gallery of its own it finds the sockets taken
+    const char *const other[] = {
+        program, "--config", in_folder("matcher.ini"), "--gallery", in_folder("gallery2"), NULL};
+    assert_int_equal(run(other, false), 75);
+    assert_non_null(strstr(read_file("stderr2"), "another program listens there"));
     ask_ok("get", "anna", NULL); // the first one lives, and has kept its sockets
     identify("anna", 0);
 }

@@ -22,7 +22,7 @@ static const char list_help[] =
     "  --after ID      begin behind this id\n"
     "  --limit N       print at most N\n"
     "  --timeout-ms N  wait so long for the matcher (5000)\n"
-    "  --control ENDPOINT, --json (one array), --help\n"
+    "  --control ENDPOINT, --json (one array), --quiet, --help\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 the command line is off, 75 no matcher.\n";
 
