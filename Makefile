@@ -182,6 +182,7 @@ fuzz: setup $(FUZZ:%=build/fuzz/%)
 # ---- install -------------------------------------------------------------------------------------
 MANUALS := $(wildcard man/*.[1578])
 install: all
+	@test -e models/MobileFaceNet.tflite || { echo 'install: no models yet; run make setup first'; exit 1; }
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/facegate/models \
 	  $(DESTDIR)$(PREFIX)/share/facegate/profiles
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin

@@ -94,6 +94,14 @@ const char *fg_vision_engine(const struct fg_vision *vision)
     return fg_embedder_engine(vision->embedder);
 }
 
+int fg_vision_is_face(struct fg_vision *vision, const struct fg_frame *frame,
+                      const struct fg_face *face)
+{
+    struct fg_landmarks landmarks;
+    int code = fg_align_landmarks(vision->aligner, frame, face, &landmarks);
+    return code < 0 ? code : landmarks.score >= fg_quality_gate.face_score;
+}
+
 int fg_vision_shot(struct fg_vision *vision, const struct fg_frame *frame,
                    const struct fg_face *face, const struct fg_quality_limits *limits,
                    bool mirrored, struct fg_shot *ret)

@@ -34,6 +34,11 @@ const struct fg_card *fg_vision_embedder_card(const struct fg_vision *vision); /
 struct fg_detector *fg_vision_detector(struct fg_vision *vision);              // borrowed
 const char *fg_vision_engine(const struct fg_vision *vision);                  // "xnnpack"
 
+// Whether the landmark network too takes it for a face: the detector's two passes let a pattern
+// through at times. 1, 0, or negative errno.
+int fg_vision_is_face(struct fg_vision *vision, const struct fg_frame *frame,
+                      const struct fg_face *face);
+
 // One face turned into a vector, or the reason why not.
 struct fg_shot {
     enum fg_reason reason;     // FG_REASON_NONE: vector and quality are set

@@ -901,6 +901,13 @@ static void test_verify(void **state)
     fg_json_destroy(json);
     want(rig_run("verify", a, noise), 3);
     has(rig_err, "noise.jpg");
+    want(rig_run("verify", "--json", a, noise), 3);
+    json = rig_json();
+    assert_non_null(strstr(fg_json_get_string(json, "refused", ""), "noise.jpg"));
+    fg_json_destroy(json);
+    // a pattern that the detector takes for a face is not counted as one
+    want(rig_run("verify", "models/sample1.jpg", a), 3);
+    has(rig_err, "sample1.jpg: 3 faces");
     want(rig_run("verify", a, text), 4);
     has(rig_err, "neither JPEG nor PNG");
     want(rig_run("verify", "--any-quality", "--fmr", "1e-15", a, a), 4);

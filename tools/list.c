@@ -58,6 +58,7 @@ struct list {
     const char *after;
     struct fg_client *client;
     unsigned long printed;
+    bool begun; // an answer came: nobody must read "nobody enrolled" from a matcher that is away
     char last[FG_SUBJECT_ID]; // the last id; pages must go on behind it
 };
 
@@ -155,6 +156,9 @@ static int one_page(struct list *l, struct fg_error *err)
     int code = fg_client_do(l->client, request, NULL, 0, 0, &answer, err);
     if (code < 0)
         return code;
+    if (!l->begun)
+        print_begin(l);
+    l->begun = true;
     print_page(l, fg_json_get(answer, "subjects"));
     const char *after = fg_json_get_string(answer, "after", NULL);
     if (after && (strcmp(after, l->last) <= 0 || strlen(after) >= sizeof l->last))
@@ -174,10 +178,9 @@ static int list(struct list *l, struct fg_error *err)
     if (l->after)
         snprintf(l->last, sizeof l->last, "%s", l->after);
     if (code == 0) {
-        print_begin(l);
         while ((code = one_page(l, err)) == 1)
             ;
-        if (l->common.json)
+        if (code == 0 && l->common.json)
             puts(l->printed > 0 ? "\n]" : "]");
     }
     fg_client_close(l->client);

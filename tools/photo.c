@@ -83,6 +83,20 @@ static int refuse(const char *path, const struct fg_shot *shot, struct fg_error 
     }
 }
 
+static int drop_patterns(struct fg_vision *vision, const struct fg_frame *frame,
+                         struct fg_face *faces, int n)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        int is_face = fg_vision_is_face(vision, frame, &faces[i]);
+        if (is_face < 0)
+            return is_face;
+        if (is_face)
+            faces[kept++] = faces[i];
+    }
+    return kept;
+}
+
 int fg_photo_shot(struct fg_photographer *photographer, const char *path,
                   const struct fg_photo_rule *rule, struct fg_shot *ret, struct fg_error *err)
 {
@@ -95,6 +109,8 @@ int fg_photo_shot(struct fg_photographer *photographer, const char *path,
     const struct fg_frame *frame = &p->image.frame;
     float smallest = rule->smallest > 0 ? rule->smallest : STANDARD_SMALLEST;
     int n = fg_detect_still(fg_vision_detector(p->vision), frame, smallest, faces, FG_FACES_MAX);
+    if (n > 0 && !rule->accept)
+        n = drop_patterns(p->vision, frame, faces, n);
     if (n < 0)
         return fg_fail(err, n, "%s: the engine failed", path);
     if (n == 0) {

@@ -104,6 +104,19 @@ static void print_answer(const struct verify *v)
     fg_json_destroy(json);
 }
 
+static void print_refusal(const struct verify *v, const struct fg_error *err)
+{
+    if (!v->common.json)
+        return;
+    struct fg_json *json = fg_json_object();
+    fg_json_add_bool(json, "match", false);
+    fg_json_add_string(json, "refused", err->text);
+    char *text = fg_json_print(json, true);
+    puts(text);
+    free(text);
+    fg_json_destroy(json);
+}
+
 int fg_command_verify(int argc, char **argv)
 {
     struct verify *v = calloc(1, sizeof *v);
@@ -123,6 +136,8 @@ int fg_command_verify(int argc, char **argv)
             print_answer(v);
         else
             fprintf(stderr, "facegate verify: %s\n", err.text);
+        if (code == -ENODATA)
+            print_refusal(v, &err);
         exit_code = code == -ENODATA           ? EXIT_REFUSED
                     : code < 0                 ? EXIT_BROKEN
                     : v->score >= v->threshold ? FG_EXIT_OK
