@@ -26,7 +26,8 @@ CFLAGS   ?= -O3 -g
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wformat=2 -Wundef -Wvla
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. -DFG_VERSION='"$(VERSION)"' $(WARN) -pthread \
+DEFINES     = -DFG_VERSION='"$(VERSION)"' -DFG_DATADIR='"$(PREFIX)/share/facegate"'
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(DEFINES) $(WARN) -pthread \
               -fstack-protector-strong -fno-math-errno $(SANFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
@@ -166,7 +167,7 @@ FUZZ_SOURCES  = $(foreach m,COMMON ACCEL PIPELINE MATCHER,$(addprefix $(call low
 build/fuzz/%: tests/fuzz_%.c $(FUZZ_SOURCES)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
-	$(Q)$(CLANG) -std=c11 -D_GNU_SOURCE -I. -DFG_VERSION='"$(VERSION)"' -O1 -g -pthread \
+	$(Q)$(CLANG) -std=c11 -D_GNU_SOURCE -I. $(DEFINES) -O1 -g -pthread \
 	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< $(FUZZ_SOURCES) \
 	  $(FUZZ_HELPERS:%=tests/%.c) $(LIBS) -o $@
 

@@ -51,7 +51,7 @@ static const char help[] =
     "  --id NAME           the camera's own name (camera)\n"
     "  --probe ENDPOINT    the matcher's socket (ipc:///run/facegate/probe/probe.sock)\n"
     "  --wait-ms MS        wait for a matcher before the first frame (2000)\n"
-    "  --models FOLDER     the model cards (/usr/share/facegate/models)\n"
+    "  --models FOLDER     the model cards (" FG_DATADIR "/models)\n"
     "  --detector NAME --aligner NAME --embedder NAME   cards in it, without .card\n"
     "  --engine NAME       auto or xnnpack (auto)\n"
     "  --smallest PX       width of the smallest face to look for (90)\n"
@@ -71,7 +71,7 @@ static void set_defaults(struct fg_camera_options *o)
         .lane = "1",
         .id = "camera",
         .probe = "ipc:///run/facegate/probe/probe.sock",
-        .models = "/usr/share/facegate/models",
+        .models = FG_DATADIR "/models",
         .detector = "blazeface",
         .aligner = "onet",
         .embedder = "mobilefacenet",

@@ -70,7 +70,7 @@ static const char *standard_models(void)
     const char *named = getenv("FACEGATE_MODELS");
     if (named && named[0])
         return named;
-    return access("models/mobilefacenet.card", R_OK) == 0 ? "models" : "/usr/share/facegate/models";
+    return access("models/mobilefacenet.card", R_OK) == 0 ? "models" : FG_DATADIR "/models";
 }
 
 static void set_defaults(struct fg_common *c)

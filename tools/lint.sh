@@ -76,7 +76,7 @@ shellcheck tools/*.sh tests/*.sh .ci/run || note "shellcheck found something"
 # shellcheck disable=SC2086
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr -j "$(nproc)" \
     --suppress=missingIncludeSystem --suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE \
-    "-DFG_VERSION=\"0\"" -D__linux__ -I. $sources || note "cppcheck found something"
+    "-DFG_VERSION=\"0\"" "-DFG_DATADIR=\"/usr/share\"" -D__linux__ -I. $sources || note "cppcheck found something"
 
 [ $bad = 0 ] && echo "lint: clean"
 exit $bad
