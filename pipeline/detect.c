@@ -321,13 +321,16 @@ int fg_detect_still(struct fg_detector *detector, const struct fg_frame *frame, 
     struct fg_face faces[FG_FACES_MAX];
     unsigned n = 0;
     float w = (float)frame->width, h = (float)frame->height, longer = fmaxf(w, h);
-    // the whole picture; and smaller within a margin, for a face that fills it
     squares[0] = (struct fg_square){(w - longer) / 2, (h - longer) / 2, longer};
-    squares[1] = (struct fg_square){w / 2 - longer, h / 2 - longer, 2 * longer};
-    int code = look_closer(detector, frame, squares, 2, faces, &n);
+    int code = look_closer(detector, frame, squares, 1, faces, &n);
+    if (code == 0 && n == 0) { // a face that fills the picture is found within a margin
+        squares[0] = (struct fg_square){w / 2 - longer, h / 2 - longer, 2 * longer};
+        code = look_closer(detector, frame, squares, 1, faces, &n);
+    }
     float reach = longer / SMALLEST_AT_128, next = fminf(w, h) / SMALLEST_AT_128;
     float goal;
-    while (code == 0 && reach > (goal = fmaxf(smallest, BYSTANDER * widest(faces, n)))) {
+    // a level that reaches nearly as far is not worth another
+    while (code == 0 && reach > 1.2f * (goal = fmaxf(smallest, BYSTANDER * widest(faces, n)))) {
         reach = fmaxf(fminf(reach / 2, next), goal); // each level twice as fine
         unsigned n_squares = fg_detector_squares(frame->width, frame->height, reach, squares);
         code = look_closer(detector, frame, squares, n_squares, faces, &n);

@@ -53,7 +53,7 @@ int fg_detect_again(struct fg_detector *detector, const struct fg_frame *frame,
                     struct fg_face *face);
 
 // The faces of a still picture, from coarse squares to fine ones, merged, each confirmed by a
-// second pass. Goes down to faces of `smallest` pixels, or to 0.3 times the widest that it found:
+// second pass. Goes down to faces of `smallest` pixels, or to half the widest that it found:
 // smaller ones are bystanders far behind. Returns how many, largest first.
 int fg_detect_still(struct fg_detector *detector, const struct fg_frame *frame, float smallest,
                     struct fg_face *ret, unsigned most);
