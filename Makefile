@@ -66,7 +66,7 @@ LIBS     := -lturbojpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -li
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
-.PHONY: all setup demo demo-run check check-run lint bench bench-accel bench-pipeline fuzz install uninstall clean
+.PHONY: FORCE all setup demo demo-run check check-run lint bench bench-accel bench-pipeline fuzz install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,6 +76,12 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Two objects know where models are installed: another PREFIX makes them anew.
+$(BUILD)/prefix: FORCE
+	@mkdir -p $(@D) && { echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@; }
+$(BUILD)/obj/pipeline/camera_options.o $(BUILD)/obj/tools/args.o: $(BUILD)/prefix
+FORCE:
 
 # Loops over pixels on one thread: watched for races they would take most of the time of a run, so
 # SAN=thread leaves them out. What hands frames from thread to thread is watched.
