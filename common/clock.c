@@ -23,10 +23,20 @@ uint64_t fg_realtime_ns(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+static struct timespec timespec_of(uint64_t t_ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(t_ns / 1000000000u),
+                             .tv_nsec = (long)(t_ns % 1000000000u)};
+}
+
+struct timespec fg_deadline(int timeout_ms)
+{
+    return timespec_of(fg_monotonic_ns() + (uint64_t)timeout_ms * 1000000u);
+}
+
 void fg_sleep_until_ns(uint64_t t_ns)
 {
-    struct timespec t = {.tv_sec = (time_t)(t_ns / 1000000000u),
-                         .tv_nsec = (long)(t_ns % 1000000000u)};
+    struct timespec t = timespec_of(t_ns);
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 }
 

@@ -28,7 +28,7 @@ struct camera {
     struct fg_capture *capture;
     struct fg_stream *stream;
     FILE *trace;
-    uint64_t t_beat_ns, frames_at_beat, bytes_raw, t_fed_ns;
+    uint64_t t_beat_ns, frames_at_beat, bytes_raw, t_fed_ns, watchdog_ns;
     struct fg_wire_message beat;
 };
 
@@ -139,15 +139,10 @@ static void send_beat(struct camera *c, uint32_t state, uint64_t now)
 // The watchdog is fed only here: a stuck capture or a stuck network starves it.
 static void feed_watchdog(struct camera *c, uint64_t now)
 {
-    static uint64_t every;
-    if (c->t_fed_ns == 0)
-        every = fg_notify_watchdog_ns();
-    if (every > 0 && now - c->t_fed_ns >= every) {
-        fg_notify("WATCHDOG=1");
-        c->t_fed_ns = now;
-    }
-    if (c->t_fed_ns == 0)
-        c->t_fed_ns = now;
+    if (c->watchdog_ns == 0 || now - c->t_fed_ns < c->watchdog_ns)
+        return;
+    fg_notify("WATCHDOG=1");
+    c->t_fed_ns = now;
 }
 
 static uint64_t frame_bytes(const struct fg_frame *frame)
@@ -220,7 +215,8 @@ static int run(struct camera *c, struct fg_error *err)
     if (code < 0)
         return fg_fail(err, code, "can't start the capture thread: %s", strerror(-code));
     uint64_t start = fg_monotonic_ns();
-    c->t_beat_ns = start;
+    c->t_beat_ns = c->t_fed_ns = start;
+    c->watchdog_ns = fg_notify_watchdog_ns(); // 0: nobody watches
     fg_notify("READY=1");
     send_beat(c, 0, start);
     while (code == 0)

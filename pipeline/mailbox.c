@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/clock.h"
+
 struct fg_mailbox {
     pthread_mutex_t lock;
     pthread_cond_t filled, emptied; // CLOCK_MONOTONIC
@@ -90,24 +92,11 @@ void fg_mailbox_put(struct fg_mailbox *box, struct fg_frame *frame)
     }
 }
 
-static struct timespec deadline_after(int timeout_ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += timeout_ms / 1000;
-    t.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 // Under lock, until the box is full (or empty, as `full` says), closed, or the time is over.
 static int wait_locked(struct fg_mailbox *box, bool full, int timeout_ms)
 {
     pthread_cond_t *condition = full ? &box->filled : &box->emptied;
-    struct timespec deadline = deadline_after(timeout_ms > 0 ? timeout_ms : 0);
+    struct timespec deadline = fg_deadline(timeout_ms > 0 ? timeout_ms : 0);
     int code = 0;
     while (!box->closed && (box->frame != NULL) != full && code == 0) {
         if (timeout_ms < 0)

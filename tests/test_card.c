@@ -14,23 +14,9 @@
 #include <cmocka.h>
 
 #include "common/card.h"
+#include "tests/scratch_file.h"
 
 #define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-
-static char path[] = "/tmp/fg-test-card-XXXXXX";
-
-static int set_up(void **state)
-{
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return unlink(path);
-}
 
 static const char *const good[] = {
     "[model]",

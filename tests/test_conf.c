@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "common/conf.h"
+#include "tests/scratch_file.h"
 
 struct target {
     char name[8];
@@ -52,21 +53,6 @@ static const struct fg_conf_key keys[] = {
     {"c", "x_*", FG_CONF_CALL, .call = on_call},
 };
 #define N_KEYS (sizeof keys / sizeof *keys)
-
-static char path[] = "/tmp/fg-test-conf-XXXXXX";
-
-static int set_up(void **state)
-{
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return unlink(path);
-}
 
 static void put(const void *text, size_t length)
 {

@@ -11,23 +11,7 @@
 #include <cmocka.h>
 
 #include "pipeline/detect.h"
-#include "tests/canvas.h"
-
-static struct fg_vision *vision; // NULL: no models
-
-static int set_up(void **state)
-{
-    (void)state;
-    vision = models_absent() ? NULL : vision_open();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fg_vision_close(vision);
-    return 0;
-}
+#include "tests/seeing.h"
 
 static void need_models(void)
 {

@@ -19,33 +19,12 @@
 
 #include "pipeline/image.h"
 #include "pipeline/image_codecs.h"
+#include "tests/scratch_folder.h"
 
 struct bytes {
     uint8_t *at;
     size_t length;
 };
-
-static char folder[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/facegate-test-image-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return rmdir(folder); // fails when a test left a file
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 // Four quadrants, so that every turn looks different: red, green / blue, white.
 static const uint8_t corners[4][3] = {{200, 30, 30}, {30, 180, 30}, {40, 40, 200}, {240, 240, 240}};

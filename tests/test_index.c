@@ -14,30 +14,12 @@
 #include <cmocka.h>
 
 #include "matcher/index.h"
+#include "tests/dice.h"
 
 #define NOBODY 65534
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED
 #endif
-
-static uint32_t random_state = 7;
-
-static uint32_t random_u32(void)
-{
-    random_state = random_state * 1664525u + 1013904223u;
-    return random_state >> 8;
-}
-
-static void random_unit(float *vector, uint32_t dimension)
-{
-    double squares = 0;
-    for (uint32_t i = 0; i < dimension; i++) {
-        vector[i] = (float)random_u32() / 8388608.0f - 1.0f;
-        squares += (double)vector[i] * (double)vector[i];
-    }
-    for (uint32_t i = 0; i < dimension; i++)
-        vector[i] = (float)((double)vector[i] / sqrt(squares));
-}
 
 static void random_template(struct fg_template *tmpl, uint32_t dimension)
 {

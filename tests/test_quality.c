@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "pipeline/quality.h"
-#include "tests/canvas.h"
+#include "tests/seeing.h"
 
 // A face looking straight ahead, `eyes` pixels between the eyes, the nose shifted by `turn` of it.
 static struct fg_landmarks made(float x, float y, float eyes, float turn, float roll)
@@ -262,22 +262,6 @@ static void test_unified(void **state)
 }
 
 // ---- a real face -------------------------------------------------------------------------------
-
-static struct fg_vision *vision; // NULL: no models
-
-static int set_up(void **state)
-{
-    (void)state;
-    vision = models_absent() ? NULL : vision_open();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fg_vision_close(vision);
-    return 0;
-}
 
 static struct fg_shot shoot(const struct canvas *c, const struct fg_face *face,
                             const struct fg_quality_limits *limits)

@@ -11,25 +11,9 @@
 #include <cmocka.h>
 
 #include "pipeline/shot.h"
-#include "tests/canvas.h"
+#include "tests/seeing.h"
 
 #define MS 1000000ull
-
-static struct fg_vision *vision; // NULL: no models
-
-static int set_up(void **state)
-{
-    (void)state;
-    vision = models_absent() ? NULL : vision_open();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fg_vision_close(vision);
-    return 0;
-}
 
 // Eyes `eyes` pixels apart, the nose shifted along their line by `turn` of that.
 static struct fg_face made(float eyes, float turn, float roll)

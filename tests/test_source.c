@@ -21,31 +21,11 @@
 #include "pipeline/image.h"
 #include "pipeline/source.h"
 #include "pipeline/source_ops.h"
+#include "tests/scratch_folder.h"
 
 #define MS UINT64_C(1000000)
 
-static char folder[64];
 static const struct fg_source_options at_once; // rate 0, no loop, no limit
-
-static int set_up(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/facegate-test-source-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return rmdir(folder); // fails when a test left a file
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 // ---- fixtures
 // ------------------------------------------------------------------------------------

@@ -10,25 +10,7 @@
 #include <cmocka.h>
 
 #include "matcher/subject.h"
-
-static uint32_t random_state = 1;
-
-static uint32_t random_u32(void)
-{
-    random_state = random_state * 1664525u + 1013904223u;
-    return random_state >> 8;
-}
-
-static void random_unit(float *vector, uint32_t dimension)
-{
-    double squares = 0;
-    for (uint32_t i = 0; i < dimension; i++) {
-        vector[i] = (float)random_u32() / 8388608.0f - 1.0f;
-        squares += (double)vector[i] * (double)vector[i];
-    }
-    for (uint32_t i = 0; i < dimension; i++)
-        vector[i] = (float)((double)vector[i] / sqrt(squares));
-}
+#include "tests/dice.h"
 
 static double cosine(const struct fg_template *tmpl, const float *unit, uint32_t dimension)
 {

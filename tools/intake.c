@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
+
 struct fg_intake {
     struct fg_intake_plan plan;
     pthread_t threads[FG_INTAKE_THREADS];
@@ -206,23 +208,10 @@ void fg_intake_stop(struct fg_intake *intake)
     free(intake);
 }
 
-static struct timespec deadline(int timeout_ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += timeout_ms / 1000;
-    t.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 int fg_intake_next(struct fg_intake *intake, int timeout_ms, struct fg_intake_result *ret,
                    struct fg_error *err)
 {
-    const struct timespec end = deadline(timeout_ms);
+    const struct timespec end = fg_deadline(timeout_ms);
     int code = 0, waited = 0;
     pthread_mutex_lock(&intake->lock);
     while (intake->count == 0 && intake->running > 0 && intake->code == 0 && waited == 0)
