@@ -2,6 +2,8 @@
 #include "accel/accel.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +16,23 @@ struct fg_accel {
     void *model; // the engine's
     struct fg_accel_tensor *inputs, *outputs;
     unsigned n_inputs, n_outputs;
+    struct fg_engine_place *places; // by node
     struct fg_placement *placement;
     unsigned n_placement;
+    char name[200], reason[400];
 };
+
+void fg_engine_note(const struct fg_engine_request *request, const char *format, ...)
+{
+    size_t used = strlen(request->notes);
+    va_list list;
+    used += (size_t)snprintf(request->notes + used, request->notes_size - used, "; ");
+    if (used >= request->notes_size)
+        return;
+    va_start(list, format);
+    vsnprintf(request->notes + used, request->notes_size - used, format, list);
+    va_end(list);
+}
 
 static const struct fg_engine *pick(const char *name, struct fg_error *err)
 {
@@ -62,8 +78,7 @@ static int make_tensors(struct fg_accel *accel, const struct fg_graph *graph)
     return r;
 }
 
-static int make_placement(struct fg_accel *accel, const struct fg_graph *graph,
-                          const char *const *backends)
+static int make_placement(struct fg_accel *accel, const struct fg_graph *graph)
 {
     accel->placement = calloc(graph->n_nodes + 1u, sizeof *accel->placement);
     if (!accel->placement)
@@ -75,37 +90,44 @@ static int make_placement(struct fg_accel *accel, const struct fg_graph *graph,
         if (!p->layer)
             return -ENOMEM;
         p->op = fg_op_name(graph->nodes[i].op);
-        p->backend = backends[i];
+        p->backend = accel->places[i].backend;
+        p->note = accel->places[i].note;
         p->macs = fg_graph_node_macs(graph, i);
     }
     return 0;
 }
 
-static int open_engine(struct fg_accel *accel, const struct fg_graph *graph, unsigned threads,
-                       struct fg_error *err)
+static int open_engine(struct fg_accel *accel, const struct fg_graph *graph,
+                       const struct fg_accel_options *options, struct fg_error *err)
 {
     void *inputs[FG_GRAPH_MAX_ENDS], *outputs[FG_GRAPH_MAX_ENDS];
-    const char **backends = calloc(graph->n_nodes + 1u, sizeof *backends);
-    if (!backends || make_tensors(accel, graph) < 0) {
-        free(backends);
+    accel->places = calloc(graph->n_nodes + 1u, sizeof *accel->places);
+    if (!accel->places || make_tensors(accel, graph) < 0)
         return fg_fail(err, -ENOMEM, "no memory for the model's tensors");
-    }
     for (unsigned k = 0; k < accel->n_inputs; k++)
         inputs[k] = accel->inputs[k].data;
     for (unsigned k = 0; k < accel->n_outputs; k++)
         outputs[k] = accel->outputs[k].data;
-    const struct fg_engine_binding binding = {inputs, outputs, backends};
-    int r = accel->engine->open(graph, threads, &binding, &accel->model, err);
-    if (r == 0 && make_placement(accel, graph, backends) < 0)
+    const struct fg_engine_request request = {.graph = graph,
+                                              .options = options,
+                                              .inputs = inputs,
+                                              .outputs = outputs,
+                                              .places = accel->places,
+                                              .notes = accel->reason,
+                                              .notes_size = sizeof accel->reason};
+    int r = accel->engine->open(&request, &accel->model, err);
+    if (r == 0 && make_placement(accel, graph) < 0)
         r = fg_fail(err, -ENOMEM, "no memory for the placement report");
-    free(backends);
     return r;
 }
 
 int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *options,
                   struct fg_accel **ret, struct fg_error *err)
 {
-    const struct fg_engine *engine = pick(options ? options->engine : NULL, err);
+    static const struct fg_accel_options plain = {0};
+    if (!options)
+        options = &plain;
+    const struct fg_engine *engine = pick(options->engine, err);
     if (!engine)
         return -EINVAL;
     int r = fg_graph_check(graph, err);
@@ -115,7 +137,9 @@ int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *o
     if (!accel)
         return fg_fail(err, -ENOMEM, "no memory for the model");
     accel->engine = engine;
-    r = open_engine(accel, graph, options ? options->threads : 0, err);
+    snprintf(accel->name, sizeof accel->name, "%s", engine->name);
+    snprintf(accel->reason, sizeof accel->reason, "the fastest engine of this build here");
+    r = open_engine(accel, graph, options, err);
     if (r < 0) {
         fg_accel_close(accel);
         return r;
@@ -159,14 +183,27 @@ struct fg_placement fg_accel_placement(const struct fg_accel *accel, unsigned in
     return accel->placement[index];
 }
 
+unsigned fg_accel_fallbacks(const struct fg_accel *accel)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < accel->n_placement; i++)
+        n += accel->placement[i].note[0] != '\0';
+    return n;
+}
+
+int fg_accel_copies(const struct fg_accel *accel)
+{
+    return accel->engine->copies(accel->model);
+}
+
 const char *fg_accel_engine(const struct fg_accel *accel)
 {
-    return accel->engine->name;
+    return accel->name;
 }
 
 const char *fg_accel_reason(const struct fg_accel *accel)
 {
-    return accel->engine->reason;
+    return accel->reason;
 }
 
 static void free_tensors(struct fg_accel_tensor *tensors, unsigned count)
@@ -189,5 +226,6 @@ void fg_accel_close(struct fg_accel *accel)
     for (unsigned i = 0; accel->placement && i < accel->n_placement; i++)
         free((char *)accel->placement[i].layer);
     free(accel->placement);
+    free(accel->places);
     free(accel);
 }

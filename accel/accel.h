@@ -7,6 +7,7 @@
 #ifndef FG_ACCEL_H
 #define FG_ACCEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,14 +35,29 @@ struct fg_accel_tensor {
     size_t bytes;
 };
 
+// How to run a model. All zero is fine: `auto`, one thread, no limits.
 struct fg_accel_options {
-    const char *engine; // "auto" (also NULL) or "xnnpack"; another name is -EINVAL
+    // "auto" (also NULL), "xnnpack", "armnn" (its own order of preference) or
+    // "armnn:Backend,Backend,..." (in this order; a backend that does not work is left out, with a
+    // note). `auto` takes the first Arm NN accelerator that works, an NPU before a GPU before the
+    // Arm CPU, else xnnpack; it never takes CpuRef, which is for comparison only.
+    const char *engine;
+    // "CpuAcc", "xnnpack", ...: refuse (-ENOTSUP) unless this runs every layer; NULL or "": take
+    // any
+    const char *require;
+    const char *backend_path; // folder of Arm NN's dynamic backends; NULL or "": Arm NN's own
+    const char *tuning; // GpuAcc's tuning file, read and, if absent, written; NULL or "": none
+    uint64_t memory;    // refuse (-E2BIG) models that may need more bytes; 0: no limit
     unsigned threads;   // 0 or 1: none beside the caller's own, which suits one stream a core
+    bool fp16;          // compute in float16 where the backend can
+    bool fast_math;     // allow the backend its faster, less exact kernels
 };
 
 // Builds `graph` (already lowered; borrowed for the call only) on an engine.
 // Success: 0 and *ret is owned by the caller. Failure: negative errno, *ret untouched, err says
-// which node or tensor is at fault. -ENOTSUP: the engine lacks an operator (named).
+// which node, tensor or backend is at fault: -EINVAL (a name that is not known, a graph that is
+// wrong), -ENODEV (no backend named works), -ENOTSUP (the engine lacks an operator; `require`),
+// -E2BIG (over `memory`), -EBUSY (another backend_path or tuning file while models are open).
 int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *options,
                   struct fg_accel **ret, struct fg_error *err);
 
@@ -55,17 +71,27 @@ unsigned fg_accel_output_count(const struct fg_accel *accel);
 const struct fg_accel_tensor *fg_accel_input(const struct fg_accel *accel, unsigned index);
 const struct fg_accel_tensor *fg_accel_output(const struct fg_accel *accel, unsigned index);
 
-// The placement report: which layer runs where.
+// The placement report: which layer runs where. Texts are valid until close.
 struct fg_placement {
-    const char *layer;   // the node's name (its output tensor's name in the model file)
-    const char *op;      // "CONV_2D", "PRELU", ...
-    const char *backend; // "xnnpack"; "alias" for a node that costs nothing (a reshape)
-    uint64_t macs;       // multiply-accumulates of one run
+    const char *layer; // the node's name (its output tensor's name in the model file)
+    const char *op;    // "CONV_2D", "PRELU", ...
+    const char
+        *backend;     // "xnnpack", "CpuAcc", ...; "alias" for a node that costs nothing (a reshape)
+    const char *note; // why it runs there and not on the backend preferred; "" when it does
+    uint64_t macs;    // multiply-accumulates of one run
 };
 unsigned fg_accel_placement_count(const struct fg_accel *accel);
 struct fg_placement fg_accel_placement(const struct fg_accel *accel, unsigned index);
 
-// The engine chosen ("xnnpack"), and one sentence on why `auto` chose it. Static or owned text.
+// How many layers did not get the backend preferred.
+unsigned fg_accel_fallbacks(const struct fg_accel *accel);
+
+// How many times the engine copies an input or output tensor in one run: 0 when it works in place,
+// -1 before the first run where only that can tell (armnn).
+int fg_accel_copies(const struct fg_accel *accel);
+
+// The engine chosen with its backends ("xnnpack", "armnn:CpuAcc"), and one sentence on why, with
+// what was asked for and can't be had. Owned text.
 const char *fg_accel_engine(const struct fg_accel *accel);
 const char *fg_accel_reason(const struct fg_accel *accel);
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ struct model {
 
 struct builder {
     const struct fg_graph *graph;
-    const struct fg_engine_binding *binding;
+    const struct fg_engine_request *request;
     struct fg_layout layout;
     struct model *model;
     xnn_subgraph_t subgraph;
@@ -110,7 +111,7 @@ static int value(struct builder *b, uint32_t index, uint32_t *ret)
             r = define_constant(b, tensor, &b->values[root]);
         else if (output != FG_NO_TENSOR)
             r = define_external(b, tensor,
-                                (char *)b->binding->outputs[output] + b->layout.offset[root],
+                                (char *)b->request->outputs[output] + b->layout.offset[root],
                                 XNN_VALUE_FLAG_EXTERNAL_OUTPUT, &b->values[root]);
         else
             r = define(b, tensor->n_dims, tensor->dims, NULL, XNN_INVALID_VALUE_ID, 0,
@@ -313,7 +314,8 @@ static int add_node(struct builder *b, unsigned i)
 {
     const struct fg_node *node = &b->graph->nodes[i];
     uint32_t in, out;
-    b->binding->backends[i] = b->layout.free[i] ? "alias" : "xnnpack";
+    snprintf(b->request->places[i].backend, sizeof b->request->places[i].backend, "%s",
+             b->layout.free[i] ? "alias" : "xnnpack");
     if (b->layout.free[i])
         return 0;
     int r = value(b, node->inputs[0], &in);
@@ -332,7 +334,7 @@ static int add_inputs(struct builder *b)
 {
     for (unsigned k = 0; k < b->graph->n_inputs; k++) {
         uint32_t t = b->graph->inputs[k];
-        int r = define_external(b, &b->graph->tensors[t], b->binding->inputs[k],
+        int r = define_external(b, &b->graph->tensors[t], b->request->inputs[k],
                                 XNN_VALUE_FLAG_EXTERNAL_INPUT, &b->values[t]);
         if (r < 0)
             return fg_fail(b->err, r, "XNNPACK refused inputs[%u]", k);
@@ -350,7 +352,7 @@ static int add_copies(struct builder *b)
             continue;
         int r = value(b, b->graph->outputs[k], &from);
         if (r == 0)
-            r = define_external(b, tensor, b->binding->outputs[k], XNN_VALUE_FLAG_EXTERNAL_OUTPUT,
+            r = define_external(b, tensor, b->request->outputs[k], XNN_VALUE_FLAG_EXTERNAL_OUTPUT,
                                 &to);
         if (r == 0)
             r = add_copy(b, tensor, from, to);
@@ -421,14 +423,22 @@ static void close_model(void *opened)
     free(model);
 }
 
-static int open_model(const struct fg_graph *graph, unsigned threads,
-                      const struct fg_engine_binding *binding, void **ret, struct fg_error *err)
+static void note_what_lacks(const struct fg_engine_request *request)
 {
-    struct builder b = {.graph = graph, .binding = binding, .err = err};
+    if (request->options->fp16)
+        fg_engine_note(request, "fp16 is for Arm NN's backends: computed in float32");
+    if (request->options->fast_math)
+        fg_engine_note(request, "fast_math is for Arm NN's backends");
+}
+
+static int open_model(const struct fg_engine_request *request, void **ret, struct fg_error *err)
+{
+    struct builder b = {.graph = request->graph, .request = request, .err = err};
     b.model = calloc(1, sizeof *b.model);
     if (!b.model)
         return fg_fail(err, -ENOMEM, "no memory for the engine");
-    int r = build(&b, threads);
+    note_what_lacks(request);
+    int r = build(&b, request->options->threads);
     if (b.subgraph)
         xnn_delete_subgraph(b.subgraph);
     fg_layout_finish(&b.layout);
@@ -448,10 +458,17 @@ static int run_model(void *opened)
     return xnn_invoke_runtime(model->runtime) == xnn_status_success ? 0 : -EIO;
 }
 
+// Inputs and outputs are external values of the runtime: they are used in place.
+static int copies(const void *opened)
+{
+    (void)opened;
+    return 0;
+}
+
 const struct fg_engine fg_engine_xnnpack = {
     .name = "xnnpack",
-    .reason = "xnnpack: the fastest engine of this build for processors without an accelerator",
     .open = open_model,
     .run = run_model,
+    .copies = copies,
     .close = close_model,
 };

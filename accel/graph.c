@@ -10,6 +10,8 @@
 static const char *const op_names[FG_OP_COUNT] = {
     [FG_OP_ABS] = "ABS",
     [FG_OP_ADD] = "ADD",
+    [FG_OP_AVERAGE_POOL] = "AVERAGE_POOL_2D",
+    [FG_OP_BATCH_NORM] = "BATCH_NORM",
     [FG_OP_CONCAT] = "CONCATENATION",
     [FG_OP_CONV] = "CONV_2D",
     [FG_OP_DEPTHWISE] = "DEPTHWISE_CONV_2D",
@@ -17,19 +19,32 @@ static const char *const op_names[FG_OP_COUNT] = {
     [FG_OP_DIV] = "DIV",
     [FG_OP_EXP] = "EXP",
     [FG_OP_FULLY_CONNECTED] = "FULLY_CONNECTED",
+    [FG_OP_HARD_SWISH] = "HARD_SWISH",
+    [FG_OP_L2_NORM] = "L2_NORMALIZATION",
+    [FG_OP_LEAKY_RELU] = "LEAKY_RELU",
+    [FG_OP_LOGISTIC] = "LOGISTIC",
+    [FG_OP_MAXIMUM] = "MAXIMUM",
     [FG_OP_MAX_POOL] = "MAX_POOL_2D",
+    [FG_OP_MEAN] = "MEAN",
+    [FG_OP_MINIMUM] = "MINIMUM",
     [FG_OP_MUL] = "MUL",
     [FG_OP_NEG] = "NEG",
     [FG_OP_PAD] = "PAD",
     [FG_OP_PRELU] = "PRELU",
+    [FG_OP_QUANTIZE] = "QUANTIZE",
     [FG_OP_REDUCE_MAX] = "REDUCE_MAX",
     [FG_OP_RELU] = "RELU",
     [FG_OP_RELU6] = "RELU6",
     [FG_OP_RESHAPE] = "RESHAPE",
     [FG_OP_RESIZE_BILINEAR] = "RESIZE_BILINEAR",
+    [FG_OP_RESIZE_NEAREST] = "RESIZE_NEAREST_NEIGHBOR",
+    [FG_OP_SLICE] = "SLICE",
     [FG_OP_SOFTMAX] = "SOFTMAX",
     [FG_OP_SUB] = "SUB",
     [FG_OP_SUM] = "SUM",
+    [FG_OP_TANH] = "TANH",
+    [FG_OP_TRANSPOSE] = "TRANSPOSE",
+    [FG_OP_TRANSPOSE_CONV] = "TRANSPOSE_CONV",
 };
 
 static const struct {
@@ -194,6 +209,15 @@ uint64_t fg_graph_macs(const struct fg_graph *graph)
     uint64_t sum = 0;
     for (unsigned i = 0; i < graph->n_nodes; i++)
         sum += fg_graph_node_macs(graph, i);
+    return sum;
+}
+
+uint64_t fg_graph_memory(const struct fg_graph *graph)
+{
+    uint64_t sum = 2 * (uint64_t)graph->constant_bytes;
+    for (unsigned t = 0; t < graph->n_tensors; t++)
+        if (!graph->tensors[t].data)
+            sum += graph->tensors[t].bytes;
     return sum;
 }
 

@@ -294,9 +294,10 @@ static const char *backend(const struct fg_graph *graph, unsigned node)
 {
     struct fg_accel *accel = NULL;
     assert_int_equal(fg_accel_open(graph, NULL, &accel, NULL), 0);
-    const char *name = fg_accel_placement(accel, node).backend;
+    static char name[32];
+    snprintf(name, sizeof name, "%s", fg_accel_placement(accel, node).backend);
     fg_accel_close(accel);
-    return name; // static text
+    return name; // until the next call
 }
 
 // Concatenations: written in place where they end in an output, computed anywhere else.
