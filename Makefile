@@ -6,7 +6,7 @@
 #   make install    DESTDIR, PREFIX     make clean
 #
 # SAN=address,undefined or SAN=thread builds apart and tests with that sanitizer. V=1 shows the
-# commands. CC, CFLAGS and LDFLAGS are yours.
+# commands. CC, CXX, CFLAGS, CXXFLAGS and LDFLAGS are yours.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -21,20 +21,25 @@ Q     := $(if $(filter 1,$(V)),,@)
 say    = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 CC       ?= cc
+CXX      ?= c++
 CLANG    ?= clang
 CFLAGS   ?= -O3 -g
+CXXFLAGS ?= $(CFLAGS)
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wformat=2 -Wundef -Wvla
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 DEFINES     = -DFG_VERSION='"$(VERSION)"' -DFG_DATADIR='"$(PREFIX)/share/facegate"'
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(DEFINES) $(WARN) -pthread \
               -fstack-protector-strong -fno-math-errno $(SANFLAGS) $(CFLAGS)
+# Arm NN 23.08's headers want C++17, 20.08's take it; what is deprecated in one is needed in the other.
+ALL_CXXFLAGS = -std=c++17 -D_GNU_SOURCE -I. $(DEFINES) -Wall -Wextra -Wno-deprecated-declarations \
+               -pthread -fstack-protector-strong $(SANFLAGS) $(CXXFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
 COMMON   := bus card clock conf error json log notify wire
-ACCEL    := accel digest eigen engine_xnnpack flatbuffer graph infer layout lower model project \
-            tflite uses
+ACCEL    := accel backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph infer \
+            isolate layout lower model project tflite uses
 PIPELINE := align camera_options capture detect embed frame image image_exif image_jpeg image_png \
             mailbox publish quality sampler shot source source_folder source_mjpeg source_y4m \
             stream track vision
@@ -48,7 +53,7 @@ DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loo
 BENCH    := figures onnx
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align bus camera card client conf control decide detect drain engine footage frame \
+TESTS := align bus camera card choice client conf control decide detect drain engine footage frame \
          gallery graph image index json matcher quality sampler shot source subject swap tally \
          tflite tools track wire
 SCRIPTS      := setup
@@ -62,7 +67,7 @@ lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$
 objects  = $(addprefix $(BUILD)/obj/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
 archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
-LIBS     := -lturbojpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
+LIBS     := -larmnn -lstdc++ -lturbojpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
@@ -76,6 +81,11 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
 
 # Two objects know where models are installed: another PREFIX makes them anew.
 $(BUILD)/prefix: FORCE
@@ -124,6 +134,12 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o \
 	$(call say,LINK,$@)
 	$(call link,-lcmocka -ljpeg)
 
+# A backend of Arm NN that tests can break. It is loaded, not linked.
+$(BUILD)/tests/backend_toy.so: tests/backend_toy.cpp
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) $(filter-out -fsanitize=%,$(ALL_CXXFLAGS)) -fPIC -shared $< -o $@ -larmnn -ldl
+
 # ---- the two commands ----------------------------------------------------------------------------
 setup:
 	@tools/setup.sh
@@ -140,7 +156,7 @@ demo-run: $(PROGRAMS) $(BUILD)/footage $(BUILD)/demo-run
 check: setup
 	+@$(MAKE) --no-print-directory -j$(JOBS) check-run
 
-check-run: $(PROGRAMS) $(BUILD)/footage $(TEST_PROGRAMS)
+check-run: $(PROGRAMS) $(BUILD)/footage $(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so
 	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
 	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
 	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)

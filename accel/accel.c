@@ -2,14 +2,14 @@
 #include "accel/accel.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/choice.h"
 #include "accel/engine.h"
-
-static const struct fg_engine *const engines[] = {&fg_engine_xnnpack};
 
 struct fg_accel {
     const struct fg_engine *engine;
@@ -34,15 +34,20 @@ void fg_engine_note(const struct fg_engine_request *request, const char *format,
     va_end(list);
 }
 
-static const struct fg_engine *pick(const char *name, struct fg_error *err)
+static int check_buffers(void *const *buffers, unsigned count, const char *what,
+                         struct fg_error *err)
 {
-    if (!name || !strcmp(name, "auto"))
-        return engines[0];
-    for (size_t k = 0; k < sizeof engines / sizeof engines[0]; k++)
-        if (!strcmp(name, engines[k]->name))
-            return engines[k];
-    fg_fail(err, -EINVAL, "engine %.60s is not known (auto, xnnpack)", name);
-    return NULL;
+    for (unsigned k = 0; k < count; k++)
+        if (!buffers[k] || (uintptr_t)buffers[k] % 64)
+            return fg_fail(err, -EINVAL, "the buffer of %s[%u] is not aligned to 64 bytes", what,
+                           k);
+    return 0;
+}
+
+int fg_engine_check_buffers(const struct fg_engine_request *request, struct fg_error *err)
+{
+    int r = check_buffers(request->inputs, request->graph->n_inputs, "inputs", err);
+    return r < 0 ? r : check_buffers(request->outputs, request->graph->n_outputs, "outputs", err);
 }
 
 static int make_tensor(const struct fg_tensor *from, struct fg_accel_tensor *to)
@@ -98,27 +103,100 @@ static int make_placement(struct fg_accel *accel, const struct fg_graph *graph)
 }
 
 static int open_engine(struct fg_accel *accel, const struct fg_graph *graph,
-                       const struct fg_accel_options *options, struct fg_error *err)
+                       const struct fg_accel_options *options, const struct fg_choice *choice,
+                       struct fg_error *err)
 {
     void *inputs[FG_GRAPH_MAX_ENDS], *outputs[FG_GRAPH_MAX_ENDS];
-    accel->places = calloc(graph->n_nodes + 1u, sizeof *accel->places);
-    if (!accel->places || make_tensors(accel, graph) < 0)
-        return fg_fail(err, -ENOMEM, "no memory for the model's tensors");
     for (unsigned k = 0; k < accel->n_inputs; k++)
         inputs[k] = accel->inputs[k].data;
     for (unsigned k = 0; k < accel->n_outputs; k++)
         outputs[k] = accel->outputs[k].data;
+    snprintf(accel->reason, sizeof accel->reason, "%s", choice->reason);
     const struct fg_engine_request request = {.graph = graph,
                                               .options = options,
+                                              .backends = choice->backends,
                                               .inputs = inputs,
                                               .outputs = outputs,
                                               .places = accel->places,
                                               .notes = accel->reason,
                                               .notes_size = sizeof accel->reason};
-    int r = accel->engine->open(&request, &accel->model, err);
-    if (r == 0 && make_placement(accel, graph) < 0)
-        r = fg_fail(err, -ENOMEM, "no memory for the placement report");
-    return r;
+    accel->engine = choice->engine;
+    return choice->engine->open(&request, &accel->model, err);
+}
+
+// "armnn:GpuAcc,CpuAcc": the engine and those of its backends that run a layer, in their order.
+static void name_engine(struct fg_accel *accel, const struct fg_graph *graph,
+                        const struct fg_choice *choice)
+{
+    size_t used = (size_t)snprintf(accel->name, sizeof accel->name, "%s", choice->engine->name);
+    const char *names = choice->backends;
+    char mark = ':';
+    while (*names) {
+        size_t n = strcspn(names, ",");
+        for (unsigned i = 0; i < graph->n_nodes; i++) {
+            const char *backend = accel->places[i].backend;
+            if (strlen(backend) != n || strncmp(backend, names, n) != 0)
+                continue;
+            used += (size_t)snprintf(accel->name + used, sizeof accel->name - used, "%c%s", mark,
+                                     backend);
+            mark = ',';
+            break;
+        }
+        names += n + (names[n] == ',');
+    }
+}
+
+static int check_required(const struct fg_accel *accel, const char *require, struct fg_error *err)
+{
+    for (unsigned i = 0; require && require[0] && i < accel->n_placement; i++) {
+        const struct fg_placement *p = &accel->placement[i];
+        if (strcmp(p->backend, "alias") != 0 && strcmp(p->backend, require) != 0)
+            return fg_fail(
+                err, -ENOTSUP,
+                "%.40s is required, but layer %u, %s '%.60s', runs on %s%s%.100s; engine "
+                "%.60s",
+                require, i, p->op, p->layer, p->backend, p->note[0] ? ": " : "", p->note,
+                accel->name);
+    }
+    return 0;
+}
+
+// The engine chosen, or xnnpack where `auto` may go on with it.
+static int open_chosen(struct fg_accel *accel, const struct fg_graph *graph,
+                       const struct fg_accel_options *options, struct fg_error *err)
+{
+    struct fg_choice choice;
+    struct fg_error why = {""};
+    accel->places = calloc(graph->n_nodes + 1u, sizeof *accel->places);
+    if (!accel->places || make_tensors(accel, graph) < 0)
+        return fg_fail(err, -ENOMEM, "no memory for the model's tensors");
+    int r = fg_choose(options, &choice, err);
+    if (r < 0)
+        return r;
+    r = open_engine(accel, graph, options, &choice, &why);
+    if (r < 0 && choice.or_xnnpack) {
+        memset(accel->places, 0, (graph->n_nodes + 1u) * sizeof *accel->places);
+        choice = (struct fg_choice){.engine = &fg_engine_xnnpack};
+        snprintf(choice.reason, sizeof choice.reason, "auto: %.380s", why.text);
+        r = open_engine(accel, graph, options, &choice, &why);
+    }
+    if (r < 0)
+        return fg_fail(err, r, "%s", why.text);
+    name_engine(accel, graph, &choice);
+    if (make_placement(accel, graph) < 0)
+        return fg_fail(err, -ENOMEM, "no memory for the placement report");
+    return check_required(accel, options->require, err);
+}
+
+static int check_memory(const struct fg_graph *graph, uint64_t allowed, struct fg_error *err)
+{
+    uint64_t need = fg_graph_memory(graph);
+    if (!allowed || need <= allowed)
+        return 0;
+    return fg_fail(err, -E2BIG,
+                   "the model may need %" PRIu64 " MB of memory, %" PRIu64
+                   " MB are allowed; raise model_memory or take a smaller model",
+                   (need + 0xfffff) >> 20, allowed >> 20);
 }
 
 int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *options,
@@ -127,19 +205,15 @@ int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *o
     static const struct fg_accel_options plain = {0};
     if (!options)
         options = &plain;
-    const struct fg_engine *engine = pick(options->engine, err);
-    if (!engine)
-        return -EINVAL;
     int r = fg_graph_check(graph, err);
+    if (r == 0)
+        r = check_memory(graph, options->memory, err);
     if (r < 0)
         return r;
     struct fg_accel *accel = calloc(1, sizeof *accel);
     if (!accel)
         return fg_fail(err, -ENOMEM, "no memory for the model");
-    accel->engine = engine;
-    snprintf(accel->name, sizeof accel->name, "%s", engine->name);
-    snprintf(accel->reason, sizeof accel->reason, "the fastest engine of this build here");
-    r = open_engine(accel, graph, options, err);
+    r = open_chosen(accel, graph, options, err);
     if (r < 0) {
         fg_accel_close(accel);
         return r;

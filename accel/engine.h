@@ -43,6 +43,9 @@ struct fg_engine {
 void fg_engine_note(const struct fg_engine_request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+// Are the request's buffers aligned as they must be? 0 or -EINVAL.
+int fg_engine_check_buffers(const struct fg_engine_request *request, struct fg_error *err);
+
 extern const struct fg_engine fg_engine_xnnpack;
 extern const struct fg_engine fg_engine_armnn;
 

@@ -434,11 +434,14 @@ static void note_what_lacks(const struct fg_engine_request *request)
 static int open_model(const struct fg_engine_request *request, void **ret, struct fg_error *err)
 {
     struct builder b = {.graph = request->graph, .request = request, .err = err};
+    int r = fg_engine_check_buffers(request, err);
+    if (r < 0)
+        return r;
     b.model = calloc(1, sizeof *b.model);
     if (!b.model)
         return fg_fail(err, -ENOMEM, "no memory for the engine");
     note_what_lacks(request);
-    int r = build(&b, request->options->threads);
+    r = build(&b, request->options->threads);
     if (b.subgraph)
         xnn_delete_subgraph(b.subgraph);
     fg_layout_finish(&b.layout);

@@ -387,34 +387,6 @@ static void refuses_what_it_lacks(void **state)
     fg_graph_destroy(b.graph);
 }
 
-static void picks_engines_by_name(void **state)
-{
-    (void)state;
-    struct tb tb;
-    struct fg_graph *graph = NULL;
-    struct fg_accel *accel = NULL;
-    struct fg_error err = {""};
-    small_model(&tb);
-    assert_int_equal(fg_tflite_read(tb.bytes, tb.length, &graph, &err), 0);
-    assert_int_equal(fg_lower(graph, &err), 0);
-    struct fg_accel_options options = {.engine = "abacus"};
-    assert_int_equal(fg_accel_open(graph, &options, &accel, &err), -EINVAL);
-    assert_string_equal(err.text, "engine abacus is not known (auto, xnnpack)");
-    assert_null(accel);
-    for (unsigned k = 0; k < 3; k++) {
-        options.engine = k == 0 ? NULL : k == 1 ? "auto" : "xnnpack";
-        options.threads = k;
-        assert_int_equal(fg_accel_open(graph, &options, &accel, &err), 0);
-        assert_string_equal(fg_accel_engine(accel), "xnnpack");
-        assert_true(strlen(fg_accel_reason(accel)) > 10);
-        assert_int_equal(fg_accel_run(accel), 0);
-        fg_accel_close(accel);
-    }
-    fg_accel_close(NULL);
-    fg_graph_destroy(graph);
-    tb_free(&tb);
-}
-
 static void tensors_are_as_promised(void **state)
 {
     (void)state;
@@ -817,7 +789,6 @@ int main(void)
         cmocka_unit_test(runs_concatenations),
         cmocka_unit_test(runs_shared_outputs),
         cmocka_unit_test(refuses_what_it_lacks),
-        cmocka_unit_test(picks_engines_by_name),
         cmocka_unit_test(tensors_are_as_promised),
         cmocka_unit_test(small_model_agrees),
         cmocka_unit_test(opens_or_refuses_damaged_models),

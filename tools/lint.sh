@@ -12,17 +12,18 @@ note() {
 
 sources=$(find common accel pipeline matcher tools demo tests bench examples -name '*.c' 2>/dev/null | sort)
 headers=$(find common accel pipeline matcher tools demo tests bench examples -name '*.h' 2>/dev/null | sort)
+cpp=$(find accel pipeline tests -name '*.cpp' | sort)
 
 # ---- format
 # shellcheck disable=SC2086
-clang-format --dry-run --Werror $sources $headers || note "run clang-format -i on the files above"
+clang-format --dry-run --Werror $sources $headers $cpp || note "run clang-format -i on the files above"
 
 # ---- layers: common <- accel <- pipeline, common <- matcher; pipeline and matcher never meet
 layer() { # folder, then what it may not include
     folder=$1
     shift
     for other in "$@"; do
-        found=$(grep -n "#include \"$other/" "$folder"/*.c "$folder"/*.h 2>/dev/null)
+        found=$(grep -n "#include \"$other/" "$folder"/*.c "$folder"/*.cpp "$folder"/*.h 2>/dev/null)
         [ -z "$found" ] || note "$folder/ must not know $other/: $found"
     done
 }
@@ -40,6 +41,9 @@ one_file ini.h common/conf.c
 one_file cjson/cJSON.h common/json.c
 one_file zmq.h common/bus.c
 one_file xnnpack.h accel/engine_xnnpack.c
+found=$(grep -l '#include <armnn/' common/*.[ch] accel/*.[ch]* pipeline/*.[ch]* matcher/*.[ch] tools/*.[ch] 2>/dev/null |
+    grep -vx accel/engine_armnn.cpp)
+[ -z "$found" ] || note "<armnn/...> belongs in accel/engine_armnn.cpp alone, not in $found"
 one_file turbojpeg.h pipeline/image_jpeg.c
 one_file jpeglib.h none
 one_file png.h pipeline/image_png.c
