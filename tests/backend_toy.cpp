@@ -30,6 +30,9 @@
 //
 // The packages of Arm NN lack headers that its own IBackendInternal.hpp includes, so the class is
 // declared here, function by function in the order of src/backends of that version.
+//
+// To be built without -fvisibility=hidden: what it throws may be looked at after Arm NN has
+// unloaded it, so the types must be Arm NN's.
 #include <armnn/BackendRegistry.hpp>
 #include <armnn/Exceptions.hpp>
 #include <armnn/IRuntime.hpp>
@@ -47,22 +50,27 @@
 #endif
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <functional>
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
-#define EXPORT extern "C" __attribute__((visibility("default")))
-
-EXPORT const char *GetBackendId();
-EXPORT void GetVersion(uint32_t *major, uint32_t *minor);
-EXPORT void *BackendFactory();
+extern "C" {
+const char *GetBackendId();
+void GetVersion(uint32_t *major, uint32_t *minor);
+void *BackendFactory();
+}
 
 // ---- what the packages leave out ----------------------------------------------------------------
 #if ARMNN_MAJOR_VERSION >= 33
@@ -91,7 +99,6 @@ namespace armnn
 {
 
 class SubgraphView;
-class WorkingMemDescriptor;
 
 // Only ever passed on, from CpuRef to the runtime.
 class IWorkloadFactory
@@ -395,6 +402,7 @@ class ToySupport final : public ILayerSupport
         (Info a, Info b, Info mean, Info var, Info beta, Info gamma,
          const BatchNormalizationDescriptor &d, Reason r),
         (a, b, mean, var, beta, gamma, d, r))
+    // cppcheck-suppress passedByValue; as Arm NN has it
     ASK(Concat, (Infos a, Info b, const OriginsDescriptor &d, Reason r), (a, b, d, r))
     ASK(Stack, (Infos & a, Info b, const StackDescriptor &d, Reason r), (a, b, d, r))
     ASK(Splitter,
@@ -424,7 +432,7 @@ class ToySupport final : public ILayerSupport
 #endif
 };
 
-// ---- tensors of `wrong`, `run`, `crash-run` ---------------------------------------------------
+// ---- tensors of `wrong`, `run`, `crash-run` -----------------------------------------------------
 const MemorySourceFlags any_memory = static_cast<MemorySourceFlags>(MemorySource::Malloc);
 
 } // namespace
