@@ -53,7 +53,7 @@ DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loo
 BENCH    := figures onnx
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align bus camera card choice client conf control decide detect drain engine footage frame \
+TESTS := align armnn bus camera card choice client conf control decide detect drain engine footage frame \
          gallery graph image index json matcher quality sampler shot source subject swap tally \
          tflite tools track wire
 SCRIPTS      := setup

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <glob.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include "accel/engine.h"
 #include "accel/graph.h"
 #include "accel/isolate.h"
+#include "tests/arm_nn.h"
 #include "tests/reference.h"
 
 // ---- a folder of backends, another for each test, since trials are kept by folder
@@ -57,22 +57,20 @@ static const char *in_folder(const char *name)
 
 static void add_cpuref(void)
 {
-    glob_t found;
-    if (glob("/usr/lib/*/armnn*/Arm_CpuRef_backend.so", 0, NULL, &found) != 0)
+    char path[512];
+    if (!find_backend("Arm_CpuRef_backend.so", path, sizeof path))
         fail_msg("Arm NN's CpuRef is not installed; make setup installs it");
-    assert_int_equal(symlink(found.gl_pathv[0], in_folder("Arm_CpuRef_backend.so")), 0);
-    globfree(&found);
+    assert_true(copy_file(path, in_folder("Arm_CpuRef_backend.so")));
 }
 
 // The test backend under a name: "Test_Acc_backend.so" registers as TestAcc.
 static void add_backend(const char *file)
 {
     const char *build = getenv("FACEGATE_BUILD");
-    char command[400];
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/backend_toy.so", build ? build : "build");
     // a copy: two names of one file would be one library to the loader
-    snprintf(command, sizeof command, "cp %s/tests/backend_toy.so %s/%s", build ? build : "build",
-             folder, file);
-    assert_int_equal(system(command), 0);
+    assert_true(copy_file(path, in_folder(file)));
 }
 
 static void write_file(const char *name, const char *text)
@@ -242,7 +240,7 @@ static void runs_what_is_asked_for(void **state)
         assert_int_equal(fg_accel_copies(accel), 0);
         fg_accel_close(accel);
     }
-    struct fg_accel_options options = {.engine = "armnn:CpuRef"};
+    struct fg_accel_options options = {.engine = "armnn:CpuRef", .backend_path = own_backends()};
     assert_int_equal(open_model(&options, &accel, &err), 0);
     assert_string_equal(fg_accel_engine(accel), "armnn:CpuRef");
     assert_int_equal(fg_accel_fallbacks(accel), 0);
@@ -260,11 +258,12 @@ static void auto_takes_what_works(void **state)
     struct fg_accel *accel;
     struct fg_error err = {""};
     const char *want = "xnnpack";
-    assert_int_equal(fg_backends_probe(NULL, &backends, &err), 0);
+    assert_int_equal(fg_backends_probe(own_backends(), &backends, &err), 0);
     for (unsigned k = 0; k < backends.count; k++)
         if (backends.list[k].works && backends.list[k].kind != FG_BACKEND_REFERENCE)
             want = "armnn:";
-    assert_int_equal(open_model(NULL, &accel, &err), 0);
+    struct fg_accel_options options = {.backend_path = own_backends()};
+    assert_int_equal(open_model(&options, &accel, &err), 0);
     expect_text(fg_accel_engine(accel), want);
     expect_text(fg_accel_reason(accel), "auto: Arm NN ");
     fg_accel_close(accel);
@@ -561,6 +560,7 @@ static void refuses_models_over_the_limit(void **state)
     fg_graph_destroy(graph);
     for (unsigned k = 0; k < 2; k++) {
         struct fg_accel_options options = {.engine = k ? "armnn:CpuRef" : "xnnpack",
+                                           .backend_path = own_backends(),
                                            .memory = need - 1};
         assert_int_equal(open_model(&options, &accel, &err), -E2BIG);
         expect_text(err.text, "the model may need 1 MB of memory, 0 MB are allowed; raise "
@@ -616,7 +616,7 @@ static long resident_kb(void)
 static void cycle(const char *engine, unsigned count)
 {
     struct fg_graph *graph = make_graph();
-    struct fg_accel_options options = {.engine = engine};
+    struct fg_accel_options options = {.engine = engine, .backend_path = own_backends()};
     struct fg_error err = {""};
     long before = 0;
     for (unsigned k = 0; k < count; k++) {
