@@ -40,13 +40,13 @@ ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 COMMON   := bus card clock conf error json log notify wire
 ACCEL    := accel backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph infer \
             isolate layout lower model project tflite uses
-PIPELINE := align camera_options capture detect embed frame image image_exif image_jpeg image_png \
-            mailbox publish quality sampler shot source source_folder source_mjpeg source_y4m \
-            stream track vision
+PIPELINE := align camera_options capture detect embed engine_options frame image image_exif \
+            image_jpeg image_png mailbox publish quality sampler shot source source_folder \
+            source_mjpeg source_y4m stream track vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
-TOOLS    := args child client csv det enrol enrolment eval import intake journal list manner model \
-            people photo plain plot portrait problems progress roll score_table status trial \
+TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list manner model \
+            people photo placement plain plot portrait problems progress roll score_table status trial \
             verify watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loop take_swap \
             take_walk tally truth view walk

@@ -195,7 +195,7 @@ static int check_memory(const struct fg_graph *graph, uint64_t allowed, struct f
         return 0;
     return fg_fail(err, -E2BIG,
                    "the model may need %" PRIu64 " MB of memory, %" PRIu64
-                   " MB are allowed; raise model_memory or take a smaller model",
+                   " MB are allowed; raise model-memory or take a smaller model",
                    (need + 0xfffff) >> 20, allowed >> 20);
 }
 

@@ -108,12 +108,12 @@ static int probe(const char *path, struct fg_backends *ret, struct fg_error *err
     struct fg_error why = {""};
     const struct fg_isolated isolated = {list_work, &trial, trial_seconds(), sizeof names};
     if (path[0] && path[0] != '/')
-        return fg_fail(err, -EINVAL, "backend_path %.200s: not an absolute path", path);
+        return fg_fail(err, -EINVAL, "backend-path %.200s: not an absolute path", path);
     if (path[0] && access(path, R_OK | X_OK) < 0)
-        return fg_fail(err, -errno, "backend_path %.200s: %s", path, strerror(errno));
+        return fg_fail(err, -errno, "backend-path %.200s: %s", path, strerror(errno));
     if (fg_armnn_in_use())
         return fg_fail(err, -EBUSY,
-                       "Arm NN is in use with another backend_path; give all models of a process "
+                       "Arm NN is in use with another backend-path; give all models of a process "
                        "the same");
     *ret = (struct fg_backends){.count = 0};
     int r = fg_isolate(&isolated, &names, ret->warnings, sizeof ret->warnings, &why);
@@ -135,7 +135,7 @@ int fg_backends_probe(const char *path, struct fg_backends *ret, struct fg_error
     struct fg_error own = {""};
     path = path ? path : "";
     if (strlen(path) >= sizeof last.path)
-        return fg_fail(err, -ENAMETOOLONG, "backend_path is too long");
+        return fg_fail(err, -ENAMETOOLONG, "backend-path is too long");
     pthread_mutex_lock(&last.lock);
     bool known = last.known && !strcmp(last.path, path);
     struct fg_backends found = {.count = 0};

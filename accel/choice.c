@@ -35,14 +35,18 @@ static void list_broken(const struct fg_backends *backends, char *text, size_t s
             append(text, size, "; %s: %.100s", backends->list[k].name, backends->list[k].text);
 }
 
-static int choose_auto(const struct fg_accel_options *options, struct fg_choice *ret)
+static int choose_auto(const struct fg_accel_options *options, struct fg_choice *ret,
+                       struct fg_error *err)
 {
     static const char *const kinds[] = {"NPU", "GPU", "Arm CPU", "reference"};
     struct fg_backends backends;
     struct fg_error why = {""};
     char broken[200];
     *ret = (struct fg_choice){.engine = &fg_engine_xnnpack};
-    if (fg_backends_probe(options->backend_path, &backends, &why) < 0) {
+    int r = fg_backends_probe(options->backend_path, &backends, &why);
+    if (r < 0 && r != -ENODEV && options->backend_path && options->backend_path[0])
+        return fg_fail(err, r, "%s", why.text); // a folder that was named must be right
+    if (r < 0) {
         append(ret->reason, sizeof ret->reason, "auto: %s", why.text);
         return 0;
     }
@@ -125,7 +129,7 @@ int fg_choose(const struct fg_accel_options *options, struct fg_choice *ret, str
 {
     const char *name = options->engine;
     if (!name || !name[0] || !strcmp(name, "auto"))
-        return choose_auto(options, ret);
+        return choose_auto(options, ret, err);
     if (!strcmp(name, "xnnpack")) {
         *ret = (struct fg_choice){.engine = &fg_engine_xnnpack, .reason = "asked for"};
         return 0;

@@ -19,7 +19,7 @@ struct fg_choice {
 };
 
 // 0 and *ret; -EINVAL: a name that is not known; -ENODEV: no backend named works, err says why of
-// each. `auto` always finds one.
+// each; -ENOENT, -EINVAL, -EBUSY: the backend_path named. Else `auto` always finds one.
 int fg_choose(const struct fg_accel_options *options, struct fg_choice *ret, struct fg_error *err);
 
 #ifdef __cplusplus

@@ -78,7 +78,7 @@ int hold_runtime(const struct fg_accel_options *options, struct fg_error *err)
     std::string tuning = text_or_empty(options->tuning);
     if (runtime_users && (path != runtime_path || tuning != runtime_tuning))
         return fg_fail(err, -EBUSY,
-                       "Arm NN is in use with another backend_path or tuning file; give all models "
+                       "Arm NN is in use with another backend-path or tuning file; give all models "
                        "of a process the same");
     if (!runtime_users) {
         be_silent();
@@ -1225,7 +1225,7 @@ void take_options(const struct fg_engine_request *request, Model &model)
     model.threads = o->threads ? o->threads : 1;
     model.backends = split(request->backends);
 #if !HAS_MODEL_OPTIONS
-    if (o->threads > 0)
+    if (o->threads > 1)
         fg_engine_note(request, "Arm NN 20.08 takes no number of threads");
     if (o->fast_math)
         fg_engine_note(request, "Arm NN 20.08 has no fast_math");

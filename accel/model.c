@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,6 +69,32 @@ static int check_digest(const struct fg_card *card, const uint8_t *bytes, size_t
                    card->path, sum, card->sha256);
 }
 
+// Before lowering: a reason of its own comes before whatever else such a file may lack.
+static int check_types(const struct fg_card *card, const struct fg_graph *graph,
+                       struct fg_error *err)
+{
+    if (graph->n_inputs != 1 || graph->n_outputs < 1)
+        return fg_fail(err, -EINVAL, "%s: %u inputs and %u outputs; a model here takes one picture",
+                       card->path, graph->n_inputs, graph->n_outputs);
+    for (unsigned k = 0; k <= graph->n_outputs; k++) {
+        const struct fg_tensor *t = &graph->tensors[k ? graph->outputs[k - 1] : graph->inputs[0]];
+        if (t->type != FG_FLOAT32)
+            return fg_fail(err, -ENOTSUP,
+                           "%s: the %s '%.60s' is %s; export the model with float32 input and "
+                           "output; int8 inside is fine",
+                           card->path, k ? "output" : "input", t->name, fg_type_name(t->type));
+    }
+    return 0;
+}
+
+static const char *shape_text(const struct fg_tensor *t, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "%s", t->n_dims ? "" : "one value");
+    for (unsigned k = 0; k < t->n_dims && used < size; k++)
+        used += (size_t)snprintf(text + used, size - used, k ? "x%u" : "%u", t->dims[k]);
+    return text;
+}
+
 static int check_shapes(const struct fg_card *card, const struct fg_graph *graph,
                         struct fg_error *err)
 {
@@ -75,15 +102,21 @@ static int check_shapes(const struct fg_card *card, const struct fg_graph *graph
     const struct fg_tensor *out = &graph->tensors[graph->outputs[0]];
     uint32_t height = card->transposed ? card->width : card->height;
     uint32_t width = card->transposed ? card->height : card->width;
-    if (graph->n_inputs != 1 || in->n_dims != 4 || in->dims[1] != height || in->dims[2] != width ||
-        in->dims[3] != 3)
+    char shape[80];
+    if (in->n_dims != 4 || in->dims[0] != 1 || in->dims[3] != 3)
         return fg_fail(err, -EINVAL,
-                       "%s: the input is %ux%ux%ux%u, the card says 1x%ux%ux3; correct width and "
-                       "height in the card",
-                       card->path, in->dims[0], in->dims[1], in->dims[2], in->dims[3], height,
-                       width);
-    if (card->kind == FG_CARD_EMBEDDER &&
-        (graph->n_outputs != 1 || fg_tensor_elements(out) != card->dimension))
+                       "%s: the input is %s; one colour picture, 1 x height x width x 3, is needed",
+                       card->path, shape_text(in, shape, sizeof shape));
+    if (in->dims[1] != height || in->dims[2] != width)
+        return fg_fail(err, -EINVAL,
+                       "%s: the input is %s, the card says 1x%ux%ux3; correct width and height in "
+                       "the card",
+                       card->path, shape_text(in, shape, sizeof shape), height, width);
+    if (card->kind == FG_CARD_EMBEDDER && graph->n_outputs != 1)
+        return fg_fail(err, -EINVAL,
+                       "%s: it has %u outputs, an embedder has one; correct kind in the card",
+                       card->path, graph->n_outputs);
+    if (card->kind == FG_CARD_EMBEDDER && fg_tensor_elements(out) != card->dimension)
         return fg_fail(err, -EINVAL,
                        "%s: the output has %zu values, the card says %u; correct dimension in the "
                        "card",
@@ -93,7 +126,10 @@ static int check_shapes(const struct fg_card *card, const struct fg_graph *graph
 
 static int prepare(const struct fg_card *card, struct fg_graph *graph, struct fg_error *err)
 {
-    int r = fg_lower(graph, err);
+    int r = check_types(card, graph, err);
+    if (r < 0)
+        return r;
+    r = fg_lower(graph, err);
     if (r < 0)
         return fg_fail_prefix(err, r, "%s", card->path);
     r = check_shapes(card, graph, err);

@@ -167,6 +167,7 @@ int fg_card_read(const char *path, struct fg_card *ret, struct fg_error *err)
     r->card.min_score = 0.5f;
     r->card.same_track = 0.5f;
     int code = fg_conf_read(path, keys, sizeof keys / sizeof *keys, r, err);
+    snprintf(r->card.card, sizeof r->card.card, "%s", path);
     if (code == 0)
         code = join_path(path, r->file, r->card.path, sizeof r->card.path, err);
     r->card.impostor_pairs = (uint64_t)r->impostors;
@@ -206,9 +207,9 @@ int fg_card_score_for_fmr(const struct fg_card *card, double fmr, float *ret_sco
 {
     if (card->n_points < 2)
         return fg_fail(err, -ENODATA,
-                       "model %s has no calibration; run facegate eval --calibrate on a labelled "
-                       "folder first",
-                       card->name);
+                       "%.150s: model %s has no calibration; measure one with facegate eval "
+                       "--calibrate CARD FOLDER on labelled photographs",
+                       card->card, card->name);
     double least = fg_card_least_fmr(card);
     if (!(fmr > 0) || fmr < least)
         return fg_fail(err, -ERANGE,

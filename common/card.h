@@ -28,6 +28,7 @@ struct fg_card {
     char name[48];
     char version[24];
     enum fg_card_kind kind;
+    char card[512];  // the card's own path, as it was named
     char path[512];  // of the model file, already joined with the card's own folder
     char sha256[65]; // lower-case hex
     char licence[200];

@@ -31,6 +31,9 @@ int fg_aligner_open(const struct fg_card *card, const struct fg_accel_options *o
 {
     if (card->kind != FG_CARD_LANDMARKS)
         return fg_fail(err, -EINVAL, "model %s does not find landmarks", card->name);
+    if (card->width != card->height)
+        return fg_fail(err, -EINVAL, "model %s: its input is %ux%u; landmarks are found in squares",
+                       card->name, card->width, card->height);
     struct fg_aligner *a = calloc(1, sizeof *a);
     if (!a)
         return fg_fail(err, -ENOMEM, "out of memory");
@@ -45,7 +48,9 @@ int fg_aligner_open(const struct fg_card *card, const struct fg_accel_options *o
             a->landmarks = t->data;
     }
     if (code == 0 && (!a->probability || !a->landmarks))
-        code = fg_fail(err, -EINVAL, "model %s: not an O-Net: no outputs of 2 and of 10 values",
+        code = fg_fail(err, -EINVAL,
+                       "model %s: not an O-Net: no outputs of 2 and of 10 values; "
+                       "correct kind in the card",
                        card->name);
     if (code < 0) {
         fg_aligner_close(a);
@@ -61,6 +66,11 @@ void fg_aligner_close(struct fg_aligner *aligner)
         return;
     fg_accel_close(aligner->accel);
     free(aligner);
+}
+
+struct fg_accel *fg_aligner_accel(struct fg_aligner *aligner)
+{
+    return aligner->accel;
 }
 
 // The crop stands upright on the eyes' line: O-Net was trained on upright faces.

@@ -28,6 +28,9 @@ int fg_aligner_open(const struct fg_card *card, const struct fg_accel_options *o
                     struct fg_aligner **ret, struct fg_error *err);
 void fg_aligner_close(struct fg_aligner *aligner); // accepts NULL
 
+// What runs the network, borrowed.
+struct fg_accel *fg_aligner_accel(struct fg_aligner *aligner);
+
 // The landmarks of a face: the mean of O-Net's on the crop and on its mirror image. 0 or negative
 // errno; a low score is a result, not an error.
 int fg_align_landmarks(struct fg_aligner *aligner, const struct fg_frame *frame,

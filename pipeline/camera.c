@@ -53,9 +53,25 @@ static void catch_signals(struct fg_source *source)
 static int open_vision(struct camera *c, struct fg_error *err)
 {
     const struct fg_camera_options *o = &c->options;
-    struct fg_vision_options options = {
-        o->models, o->detector, o->aligner, o->embedder, {.engine = o->engine}};
+    struct fg_vision_options options = {o->models, o->detector, o->aligner, o->embedder,
+                                        fg_engine_options_accel(&o->engine)};
     return fg_vision_open(&options, &c->vision, err);
+}
+
+static void log_engines(const struct camera *c)
+{
+    struct fg_vision_engines e;
+    fg_vision_engines(c->vision, &e);
+    if (e.differ)
+        fg_log(FG_LOG_WARNING, "the networks run on different engines: %s", e.chosen);
+    else
+        fg_log(FG_LOG_INFO, "engine %s", e.chosen);
+    if (e.fallbacks > 0)
+        fg_log(FG_LOG_WARNING,
+               "%u of %u layers do not run on the backend preferred: %s; facegate model lists them",
+               e.fallbacks, e.layers, e.fallen);
+    if (e.copies > 0)
+        fg_log(FG_LOG_INFO, "the engine copies %d input and output tensors a look", e.copies);
 }
 
 static int open_source(struct camera *c, struct fg_error *err)
@@ -130,7 +146,7 @@ static void send_beat(struct camera *c, uint32_t state, uint64_t now)
     };
     if (seconds > 0)
         b->fps_milli = (uint32_t)((double)(n.frames - c->frames_at_beat) * 1000 / seconds);
-    snprintf(b->engine, sizeof b->engine, "%s", fg_vision_engine(c->vision));
+    fg_engine_wire_name(fg_vision_engine(c->vision), b->engine);
     fg_publish(c->publisher, &c->beat, now, NULL);
     c->t_beat_ns = now;
     c->frames_at_beat = n.frames;
@@ -208,8 +224,8 @@ static int run(struct camera *c, struct fg_error *err)
 {
     struct fg_source_info info;
     fg_source_info(c->source, &info);
-    fg_log(FG_LOG_INFO, "lane %s, camera %s: %s, engine %s", c->options.lane, c->options.id,
-           info.description, fg_vision_engine(c->vision));
+    fg_log(FG_LOG_INFO, "lane %s, camera %s: %s", c->options.lane, c->options.id, info.description);
+    log_engines(c);
     wait_for_matcher(c);
     int code = fg_capture_start(c->source, c->box, c->options.rate == 0, &c->capture);
     if (code < 0)

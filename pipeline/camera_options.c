@@ -15,6 +15,12 @@
 #define TEXT(field)                                                                                \
     .type = FG_CONF_STRING, AT(field), .size = sizeof((struct fg_camera_options *)0)->field
 
+static int set_engine(void *target, const char *key, const char *value, struct fg_error *err)
+{
+    (void)key;
+    return fg_engine_options_name(&((struct fg_camera_options *)target)->engine, value, err);
+}
+
 // Every key is also an option of the same name.
 static const struct fg_conf_key keys[] = {
     {"camera", "source", TEXT(source)},
@@ -25,7 +31,7 @@ static const struct fg_conf_key keys[] = {
     {"camera", "detector", TEXT(detector)},
     {"camera", "aligner", TEXT(aligner)},
     {"camera", "embedder", TEXT(embedder)},
-    {"camera", "engine", TEXT(engine)},
+    FG_ENGINE_ROWS("camera", struct fg_camera_options, engine, set_engine),
     {"camera", "rate", FG_CONF_DOUBLE, AT(rate), .low = 0, .high = 1000},
     {"camera", "smallest", FG_CONF_FLOAT, AT(smallest), .low = 16, .high = 2000},
     {"camera", "eye-distance", FG_CONF_FLOAT, AT(eye_distance), .low = 6, .high = 1000},
@@ -53,7 +59,14 @@ static const char help[] =
     "  --wait-ms MS        wait for a matcher before the first frame (2000)\n"
     "  --models FOLDER     the model cards (" FG_DATADIR "/models)\n"
     "  --detector NAME --aligner NAME --embedder NAME   cards in it, without .card\n"
-    "  --engine NAME       auto or xnnpack (auto)\n"
+    "  --engine NAME       auto, xnnpack, armnn or armnn:Backend,Backend,... (auto)\n"
+    "  --require BACKEND   refuse to start unless it runs every layer\n"
+    "  --threads N         of one network (1)\n"
+    "  --fp16              compute in half precision where the backend can\n"
+    "  --fast-math         let the backend use faster, less exact kernels\n"
+    "  --tuning FILE       GpuAcc's tuning file: read, or written when it is absent\n"
+    "  --backend-path DIR  Arm NN's dynamic backends (its own folder)\n"
+    "  --model-memory MB   refuse a model that may need more; 0: no limit (1024)\n"
     "  --smallest PX       width of the smallest face to look for (90)\n"
     "  --eye-distance PX   least distance of the eyes for a probe (20)\n"
     "  --squares N         first-pass squares in each frame, 0 for all (1)\n"
@@ -75,7 +88,7 @@ static void set_defaults(struct fg_camera_options *o)
         .detector = "blazeface",
         .aligner = "onet",
         .embedder = "mobilefacenet",
-        .engine = "auto",
+        .engine = fg_engine_standard,
         .smallest = 90,
         .eye_distance = 20,
         .squares = 1,

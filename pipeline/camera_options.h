@@ -7,10 +7,12 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "pipeline/engine_options.h"
 
 struct fg_camera_options {
     char source[512], lane[32], id[32], probe[160];
-    char models[256], detector[48], aligner[48], embedder[48], engine[48];
+    char models[256], detector[48], aligner[48], embedder[48];
+    struct fg_engine_options engine;
     char trace[512];
     double rate;        // frames a second; 0: as fast as they are taken
     float smallest;     // pixels

@@ -52,9 +52,12 @@ static int find_outputs(struct fg_detector *d, const struct fg_card *card, struc
             d->scores = t->data;
     }
     if (!d->values || !d->scores)
-        return fg_fail(err, -EINVAL,
-                       "model %s: not a BlazeFace detector: no outputs [1,%u,16] and [1,%u,1]",
-                       card->name, d->n_anchors, d->n_anchors);
+        return fg_fail(
+            err, -EINVAL,
+            "model %s: not a BlazeFace detector with %s anchors: no outputs [1,%u,16] and "
+            "[1,%u,1]; correct kind or anchors in the card",
+            card->name, card->full_range ? "full-range" : "short-range", d->n_anchors,
+            d->n_anchors);
     return 0;
 }
 
@@ -63,6 +66,9 @@ int fg_detector_open(const struct fg_card *card, const struct fg_accel_options *
 {
     if (card->kind != FG_CARD_DETECTOR)
         return fg_fail(err, -EINVAL, "model %s is not a detector", card->name);
+    if (card->width != card->height)
+        return fg_fail(err, -EINVAL, "model %s: its input is %ux%u; a detector looks at squares",
+                       card->name, card->width, card->height);
     struct fg_detector *d = calloc(1, sizeof *d);
     if (!d)
         return fg_fail(err, -ENOMEM, "out of memory");
@@ -93,6 +99,11 @@ void fg_detector_close(struct fg_detector *detector)
         return;
     fg_accel_close(detector->accel);
     free(detector);
+}
+
+struct fg_accel *fg_detector_accel(struct fg_detector *detector)
+{
+    return detector->accel;
 }
 
 // Starts of squares along one side: as few as cover it with an overlap of half a square, or 1/4

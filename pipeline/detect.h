@@ -29,10 +29,14 @@ struct fg_square {
 
 #define FG_SQUARES_MAX 64
 
-// `card` is borrowed for the call, `sampler` for the detector's life.
+// `card` is borrowed for the call, `sampler` for the detector's life; NULL when no picture will be
+// shown to it.
 int fg_detector_open(const struct fg_card *card, const struct fg_accel_options *options,
                      struct fg_sampler *sampler, struct fg_detector **ret, struct fg_error *err);
 void fg_detector_close(struct fg_detector *detector); // accepts NULL
+
+// What runs the network: for its input, its placement and its time. Borrowed.
+struct fg_accel *fg_detector_accel(struct fg_detector *detector);
 
 // The squares of a first pass in which a face of `smallest` pixels is still found: as large as
 // the frame's shorter side allows, at most 8 times `smallest`, each overlapping the next by half.

@@ -54,9 +54,9 @@ void fg_embedder_close(struct fg_embedder *embedder)
     free(embedder);
 }
 
-const char *fg_embedder_engine(const struct fg_embedder *embedder)
+struct fg_accel *fg_embedder_accel(struct fg_embedder *embedder)
 {
-    return fg_accel_engine(embedder->accel);
+    return embedder->accel;
 }
 
 const float *fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *frame,

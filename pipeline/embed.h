@@ -21,7 +21,8 @@ int fg_embedder_open(const struct fg_card *card, const struct fg_accel_options *
                      struct fg_embedder **ret, struct fg_error *err);
 void fg_embedder_close(struct fg_embedder *embedder); // wipes its tensors; accepts NULL
 
-const char *fg_embedder_engine(const struct fg_embedder *embedder); // "xnnpack"
+// What runs the network, borrowed.
+struct fg_accel *fg_embedder_accel(struct fg_embedder *embedder);
 
 // Samples the aligned face through `map` (fg_align_map) into the network's input and keeps it
 // there, so that quality can be looked at before the network is run. Returns the crop: height x

@@ -2,6 +2,7 @@
 #include "pipeline/vision.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +92,62 @@ struct fg_detector *fg_vision_detector(struct fg_vision *vision)
 
 const char *fg_vision_engine(const struct fg_vision *vision)
 {
-    return fg_embedder_engine(vision->embedder);
+    return fg_accel_engine(fg_embedder_accel(vision->embedder));
+}
+
+struct network {
+    const char *name;
+    const struct fg_accel *accel;
+};
+
+__attribute__((format(printf, 3, 4))) static void append(char *text, size_t size,
+                                                         const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text + used, size - used, format, list);
+    va_end(list);
+}
+
+static void add_fallbacks(const struct network *network, struct fg_vision_engines *ret)
+{
+    const unsigned n = fg_accel_fallbacks(network->accel);
+    const char *between = ret->fallbacks ? "; " : "";
+    ret->layers += fg_accel_placement_count(network->accel);
+    ret->fallbacks += n;
+    for (unsigned i = 0; n > 0 && i < fg_accel_placement_count(network->accel); i++) {
+        const struct fg_placement p = fg_accel_placement(network->accel, i);
+        if (!p.note[0])
+            continue;
+        append(ret->fallen, sizeof ret->fallen, "%s%s %u, first %s %.40s on %s (%.60s)", between,
+               network->name, n, p.op, p.layer, p.backend, p.note);
+        return;
+    }
+}
+
+static void add_copies(const struct network *network, struct fg_vision_engines *ret)
+{
+    int copies = fg_accel_copies(network->accel);
+    ret->copies = copies < 0 || ret->copies < 0 ? -1 : ret->copies + copies;
+}
+
+void fg_vision_engines(const struct fg_vision *vision, struct fg_vision_engines *ret)
+{
+    const struct network networks[] = {{"detector", fg_detector_accel(vision->detector)},
+                                       {"aligner", fg_aligner_accel(vision->aligner)},
+                                       {"embedder", fg_embedder_accel(vision->embedder)}};
+    const char *first = fg_accel_engine(networks[0].accel);
+    *ret = (struct fg_vision_engines){.differ = false};
+    for (int i = 0; i < 3; i++) {
+        ret->differ |= strcmp(fg_accel_engine(networks[i].accel), first) != 0;
+        add_fallbacks(&networks[i], ret);
+        add_copies(&networks[i], ret);
+    }
+    for (int i = 0; i < (ret->differ ? 3 : 1); i++)
+        append(ret->chosen, sizeof ret->chosen, "%s%s%s%s: %.200s", i ? "; " : "",
+               ret->differ ? networks[i].name : "", ret->differ ? " on " : "",
+               fg_accel_engine(networks[i].accel), fg_accel_reason(networks[i].accel));
 }
 
 int fg_vision_is_face(struct fg_vision *vision, const struct fg_frame *frame,

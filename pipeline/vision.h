@@ -32,7 +32,19 @@ void fg_vision_close(struct fg_vision *vision); // accepts NULL
 
 const struct fg_card *fg_vision_embedder_card(const struct fg_vision *vision); // borrowed
 struct fg_detector *fg_vision_detector(struct fg_vision *vision);              // borrowed
-const char *fg_vision_engine(const struct fg_vision *vision);                  // "xnnpack"
+
+// The engine of the embedder, as fg_accel_engine has it: "xnnpack", "armnn:CpuAcc".
+const char *fg_vision_engine(const struct fg_vision *vision);
+
+// Where the three networks run, in sentences for people.
+struct fg_vision_engines {
+    char chosen[900]; // the engine and why; each network's, when they differ
+    bool differ;
+    unsigned layers, fallbacks; // of all three together
+    char fallen[480];           // of each network with fallbacks how many, and the first one
+    int copies;                 // of input and output tensors when each ran once; -1: not known
+};
+void fg_vision_engines(const struct fg_vision *vision, struct fg_vision_engines *ret);
 
 // Whether the landmark network too takes it for a face: the detector's two passes let a pattern
 // through at times. 1, 0, or negative errno.

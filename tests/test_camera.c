@@ -20,6 +20,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/wire.h"
+#include "pipeline/engine_options.h"
 #include "tests/canvas.h"
 
 #define PATIENCE_NS 30000000000u // then a program hangs, even under a sanitizer
@@ -218,6 +219,16 @@ static void test_bad_arguments(void **state)
     refused(2, "--squares: squares = 1.5: not a whole", ARGS("--squares", "1.5"));
     refused(2, "--shot-ms", ARGS("--shot-ms", "1"));
     refused(2, "--frames", ARGS("--frames", "5e9"));
+    refused(2, "--engine: engine = steam: must be auto, xnnpack, armnn or armnn:Backend",
+            ARGS("--engine", "steam"));
+    refused(2, "--engine: engine = armnn:A,,B: must be", ARGS("--engine", "armnn:A,,B"));
+    refused(2, "--engine: engine = armnn:: must be", ARGS("--engine", "armnn:"));
+    refused(2, "--threads: threads = 0: must be from 1 to 64", ARGS("--threads", "0"));
+    refused(2, "--threads: threads = many: not a number", ARGS("--threads", "many"));
+    refused(2, "--model-memory: model-memory = -1: must be from 0", ARGS("--model-memory", "-1"));
+    refused(2, "--require: require: longer than 31 bytes",
+            ARGS("--require", "0123456789012345678901234567890123456789"));
+    refused(2, "--fp16=no: this option takes no value", ARGS("--fp16=no"));
     refused(2, "--lane: lane: longer than 31 bytes",
             ARGS("--lane", "0123456789012345678901234567890123456789"));
 }
@@ -246,6 +257,16 @@ static void test_bad_configuration(void **state)
     put("number.ini", number, sizeof number - 1);
     snprintf(what, sizeof what, "%s:2: rate = quick: not a number", in_folder("number.ini"));
     refused(78, what, ARGS("--config", in_folder("number.ini"), "--source", "file:x"));
+    static const char engine[] = "[camera]\nfp16 = yes\nfast-math = perhaps\n";
+    put("engine.ini", engine, sizeof engine - 1);
+    snprintf(what, sizeof what, "%s:3: fast-math = perhaps: must be yes or no",
+             in_folder("engine.ini"));
+    refused(78, what, ARGS("--config", in_folder("engine.ini")));
+    static const char name[] = "[camera]\nengine = armnn:Cpu Acc\n";
+    put("name.ini", name, sizeof name - 1);
+    snprintf(what, sizeof what, "%s:2: engine = armnn:Cpu Acc: must be auto, xnnpack",
+             in_folder("name.ini"));
+    refused(78, what, ARGS("--config", in_folder("name.ini")));
     refused(78, in_folder("none.ini"), ARGS("--config", in_folder("none.ini")));
     // the command line is checked first
     refused(2, "--rate", ARGS("--config", in_folder("number.ini"), "--rate", "x"));
@@ -292,7 +313,11 @@ static void test_bad_models(void **state)
     copy_models("key", "onet", "^width", "widht", NULL);
     refused(78, "unknown key widht in [input]",
             ARGS("--models", in_folder("key"), "--source", src));
-    refused(78, "engine", ARGS("--models", models_folder(), "--engine", "steam", "--source", src));
+    refused(78, "Abacus",
+            ARGS("--models", models_folder(), "--engine", "armnn:Abacus", "--source", src));
+    copy_models("kind", "blazeface", "short-range$", "full-range", NULL);
+    refused(78, "correct kind or anchors in the card",
+            ARGS("--models", in_folder("kind"), "--source", src));
 }
 
 static void test_bad_sources(void **state)
@@ -493,6 +518,24 @@ static void test_y4m(void **state)
     one_walk("walk.y4m");
 }
 
+// What the matcher refuses would cost every beat.
+static void test_engine_names_on_the_wire(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        {"xnnpack", "xnnpack"},
+        {"armnn:CpuAcc", "armnn.CpuAcc"},
+        {"armnn:GpuAcc,CpuAcc", "armnn.GpuAcc-CpuAcc"},
+        {"armnn:VsiNpu,EthosNAcc,GpuAcc,CpuAcc", "armnn.VsiNpu-EthosNAcc-GpuAcc-"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char got[FG_WIRE_NAME];
+        fg_engine_wire_name(names[i][0], got);
+        assert_true(fg_wire_name_ok(got));
+        assert_int_equal(strncmp(got, names[i][1], strlen(names[i][1])), 0);
+    }
+}
+
 // Options win over the file, wherever --config stands; without a matcher it goes on.
 static void test_configuration_without_matcher(void **state)
 {
@@ -501,7 +544,8 @@ static void test_configuration_without_matcher(void **state)
     char text[900];
     int n = snprintf(text, sizeof text,
                      "; a gate\n[camera]\nsource = %s\nmodels = %s\nprobe = %s\nwait-ms = 30\n"
-                     "frames = 5\nlane = south\n",
+                     "frames = 5\nlane = south\nengine = xnnpack\nthreads = 1\nfp16 = no\n"
+                     "model-memory = 0\n",
                      source("walk.mjpeg"), models_folder(), endpoint);
     put("good.ini", text, (size_t)n);
     struct run r;
@@ -509,6 +553,10 @@ static void test_configuration_without_matcher(void **state)
     assert_int_equal(run_end(&r), 0);
     assert_non_null(strstr(r.text, "lane south, camera c2"));
     assert_non_null(strstr(r.text, "no matcher listens on"));
+    const char *engine = strstr(r.text, "facegate-camera: engine xnnpack: ");
+    assert_non_null(engine); // once, not for each network
+    assert_null(strstr(engine + 30, "engine xnnpack"));
+    assert_null(strstr(r.text, "do not run on the backend preferred"));
     assert_non_null(strstr(r.text, "3 frames in"));
 }
 
@@ -580,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_bad_sources),
         cmocka_unit_test(test_mjpeg),
         cmocka_unit_test(test_y4m),
+        cmocka_unit_test(test_engine_names_on_the_wire),
         cmocka_unit_test(test_configuration_without_matcher),
         cmocka_unit_test(test_folder_with_a_broken_picture),
         cmocka_unit_test(test_sigterm),

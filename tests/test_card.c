@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Model cards: what they say, what is refused, the model's id, and scores for error rates.
+// Model cards: what they say, what is refused, the model's id, scores for error rates, and cards
+// against the model files that they describe.
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -13,8 +14,15 @@
 
 #include <cmocka.h>
 
+#include "accel/digest.h"
+#include "accel/model.h"
 #include "common/card.h"
+#include "pipeline/align.h"
+#include "pipeline/detect.h"
+#include "pipeline/embed.h"
+#include "tests/reference.h"
 #include "tests/scratch_file.h"
+#include "tests/tflite_builder.h"
 
 #define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -374,16 +382,259 @@ static void test_shipped_cards(void **state)
     }
 }
 
+// ---- cards against model files -----------------------------------------------------------------
+
+// Opens what the card's kind says, and closes it. 0 or negative errno.
+static int open_by_kind(const struct fg_card *card, struct fg_error *err)
+{
+    static const struct fg_accel_options xnnpack = {.engine = "xnnpack"};
+    struct fg_detector *detector = NULL;
+    struct fg_aligner *aligner = NULL;
+    struct fg_embedder *embedder = NULL;
+    *err = (struct fg_error){""};
+    int code = card->kind == FG_CARD_DETECTOR
+                   ? fg_detector_open(card, &xnnpack, NULL, &detector, err)
+               : card->kind == FG_CARD_LANDMARKS ? fg_aligner_open(card, &xnnpack, &aligner, err)
+                                                 : fg_embedder_open(card, &xnnpack, &embedder, err);
+    assert_true(code < 0 || detector || aligner || embedder);
+    assert_true(code == 0 || (!detector && !aligner && !embedder));
+    fg_detector_close(detector);
+    fg_aligner_close(aligner);
+    fg_embedder_close(embedder);
+    return code;
+}
+
+static void opens(const struct fg_card *card)
+{
+    struct fg_error err;
+    if (open_by_kind(card, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void does_not_open(const struct fg_card *card, int code, const char *what)
+{
+    struct fg_error err;
+    int got = open_by_kind(card, &err);
+    if (got != code || !strstr(err.text, what) || strchr(err.text, '\n'))
+        fail_msg("%d \"%s\" is not %d with \"%s\"", got, err.text, code, what);
+}
+
+// Every kind of card on every file: only its own opens, the others say what to correct.
+static void test_every_kind_on_every_file(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *card;
+        const char *refusals[4]; // as short-range and full-range detector, landmarks, embedder
+    } files[] = {
+        {"blazeface",
+         {NULL, "with full-range anchors: no outputs [1,1024,16]", "not an O-Net",
+          "it has 2 outputs, an embedder has one; correct kind"}},
+        {"blazeface-full",
+         {"with short-range anchors: no outputs [1,2016,16]", NULL, "not an O-Net",
+          "it has 2 outputs, an embedder has one; correct kind"}},
+        {"onet",
+         {"not a BlazeFace detector", "not a BlazeFace detector", NULL,
+          "it has 3 outputs, an embedder has one; correct kind"}},
+        {"mobilefacenet",
+         {"not a BlazeFace detector", "correct kind or anchors in the card",
+          "not an O-Net: no outputs of 2 and of 10 values; correct kind in the card", NULL}},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char name[80];
+        struct fg_card card;
+        struct fg_error err = {""};
+        snprintf(name, sizeof name, "models/%s.card", files[i].card);
+        if (fg_card_read(name, &card, &err) < 0 || access(card.path, R_OK) < 0)
+            skip(); // `make setup` fetches the files
+        opens(&card);
+        card.project = 0; // has its own test
+        for (int k = 0; k < 4; k++) {
+            card.kind = k < 2 ? FG_CARD_DETECTOR : k == 2 ? FG_CARD_LANDMARKS : FG_CARD_EMBEDDER;
+            card.full_range = k == 1;
+            if (files[i].refusals[k])
+                does_not_open(&card, -EINVAL, files[i].refusals[k]);
+            else
+                opens(&card);
+        }
+    }
+}
+
+// A network that nobody trained: 160x160 to 128 values.
+static struct fg_card made_embedder(struct tb *tb)
+{
+    static float weights[128 * 300];
+    struct fg_card card = {.kind = FG_CARD_EMBEDDER,
+                           .name = "made",
+                           .width = 160,
+                           .height = 160,
+                           .mean = 127.5f,
+                           .scale = 128,
+                           .dimension = 128};
+    reference_fill(weights, sizeof weights / sizeof *weights, 3);
+    tb_init(tb);
+    int in = tb_computed(tb, "picture", "1x160x160x3"), pool = tb_computed(tb, "p", "1x10x10x3");
+    int w = tb_constant(tb, "w", TB_FLOAT32, "128x300", weights);
+    int out = tb_computed(tb, "vector", "1x128");
+    tb_options(tb_op(tb, TB_MAX_POOL, pool, (int[]){in, -2}), 5, "biiii",
+               (int32_t[]){1, 16, 16, 16, 16});
+    tb_options(tb_op(tb, TB_FULLY_CONNECTED, out, (int[]){pool, w, -1, -2}), 8, "b",
+               (int32_t[]){0});
+    tb_input(tb, in);
+    tb_output(tb, out);
+    return card;
+}
+
+// Finishes the file and the card for it.
+static void write_model(struct tb *tb, struct fg_card *card)
+{
+    tb_finish(tb);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(tb->bytes, 1, tb->length, f), tb->length);
+    assert_int_equal(fclose(f), 0);
+    snprintf(card->path, sizeof card->path, "%s", path);
+    fg_digest(tb->bytes, tb->length, card->sha256);
+}
+
+static void test_an_embedder_of_another_size(void **state)
+{
+    (void)state;
+    struct tb tb;
+    struct fg_embedder *e = NULL;
+    struct fg_error err = {""};
+    struct fg_card card = made_embedder(&tb);
+    write_model(&tb, &card);
+    if (fg_embedder_open(&card, NULL, &e, &err) < 0)
+        fail_msg("%s", err.text);
+    static uint8_t grey[200 * 200];
+    for (size_t i = 0; i < sizeof grey; i++)
+        grey[i] = (uint8_t)(i * 7 % 251);
+    const struct fg_frame frame = {.fourcc = FG_FOURCC_GREY,
+                                   .width = 200,
+                                   .height = 200,
+                                   .n_planes = 1,
+                                   .planes = {{grey, 200, sizeof grey, -1, 0}}};
+    const struct fg_landmarks landmarks = {
+        .points = {{80, 90}, {120, 90}, {100, 110}, {85, 130}, {115, 130}}, .score = 1};
+    struct fg_affine map;
+    assert_int_equal(fg_align_map(&landmarks, card.width, &map), 0);
+    assert_non_null(fg_embed_crop(e, &frame, &map));
+    float vector[128], norm = 0;
+    double square = 0;
+    assert_int_equal(fg_embed_run(e, true, vector, &norm), 0);
+    for (int i = 0; i < 128; i++)
+        square += (double)vector[i] * vector[i];
+    assert_true(norm > 0 && fabs(square - 1) < 1e-5);
+    fg_embedder_close(e);
+    tb_free(&tb);
+}
+
+static void test_cards_that_do_not_fit_their_file(void **state)
+{
+    (void)state;
+    struct tb tb;
+    struct fg_card card = made_embedder(&tb);
+    write_model(&tb, &card);
+    opens(&card);
+    const struct fg_card fits = card;
+    card.width = 112;
+    does_not_open(&card, -EINVAL, "its input is 112x160; an aligned face is square");
+    card.height = 112;
+    does_not_open(&card, -EINVAL,
+                  "the input is 1x160x160x3, the card says 1x112x112x3; correct width and height");
+    card = fits;
+    card.dimension = 192;
+    does_not_open(&card, -EINVAL,
+                  "the output has 128 values, the card says 192; correct dimension");
+    card = fits;
+    card.sha256[0] ^= 1;
+    does_not_open(&card, -EBADMSG, "correct the card if the change is meant");
+    card = fits;
+    card.kind = FG_CARD_DETECTOR;
+    does_not_open(&card, -EINVAL, "not a BlazeFace detector");
+    card.height = 80;
+    does_not_open(&card, -EINVAL, "its input is 160x80; a detector looks at squares");
+    card.kind = FG_CARD_LANDMARKS;
+    does_not_open(&card, -EINVAL, "its input is 160x80; landmarks are found in squares");
+    card = fits;
+    card.project = 2;
+    does_not_open(&card, -EINVAL, "projection");
+    tb_free(&tb);
+}
+
+static void test_files_that_take_no_picture(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = {"1x76800", "1x160x160x1"};
+    for (int i = 0; i < 2; i++) {
+        struct tb tb;
+        struct fg_card card = {.kind = FG_CARD_EMBEDDER, .width = 160, .height = 160, .scale = 1};
+        tb_init(&tb);
+        int in = tb_computed(&tb, "in", shapes[i]), out = tb_computed(&tb, "out", shapes[i]);
+        tb_op(&tb, TB_RELU, out, (int[]){in, -2});
+        tb_input(&tb, in);
+        tb_output(&tb, out);
+        write_model(&tb, &card);
+        char what[80];
+        snprintf(what, sizeof what, "the input is %s; one colour picture", shapes[i]);
+        does_not_open(&card, -EINVAL, what);
+        tb_free(&tb);
+    }
+}
+
+// int8 is fine inside a network; pictures and vectors are float32.
+static void test_quantised_ends(void **state)
+{
+    (void)state;
+    struct tb tb;
+    struct fg_card card = made_embedder(&tb);
+    for (int k = 0; k < 2; k++) { // the picture and its pool
+        tb.tensors[k ? tb.ops[0].output : tb.inputs[0]].type = TB_INT8;
+        tb.tensors[k ? tb.ops[0].output : tb.inputs[0]].scale = 0.5f;
+    }
+    tb.outputs[0] = tb.ops[0].output;
+    tb.n_ops = 1;
+    write_model(&tb, &card);
+    does_not_open(&card, -ENOTSUP, "float32");
+    tb_free(&tb);
+}
+
+static void test_no_calibration(void **state)
+{
+    (void)state;
+    struct fg_card card = accepted(NULL, NULL);
+    struct fg_error err = {""};
+    float score;
+    card.n_points = 0;
+    assert_int_equal(fg_card_score_for_fmr(&card, 1e-3, &score, &err), -ENODATA);
+    assert_ptr_equal(strstr(err.text, path), err.text); // the card
+    assert_non_null(strstr(err.text, "model tiny has no calibration; measure one with facegate "
+                                     "eval --calibrate CARD FOLDER"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_good_card),          cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_missing_lines),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_calibration_refusals), cmocka_unit_test(test_too_many_points),
-        cmocka_unit_test(test_missing_file),         cmocka_unit_test(test_id),
-        cmocka_unit_test(test_score_for_fmr),        cmocka_unit_test(test_beyond_the_table),
-        cmocka_unit_test(test_scores_fall_with_fmr), cmocka_unit_test(test_rates_are_clamped),
+        cmocka_unit_test(test_a_good_card),
+        cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_missing_lines),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_calibration_refusals),
+        cmocka_unit_test(test_too_many_points),
+        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_id),
+        cmocka_unit_test(test_score_for_fmr),
+        cmocka_unit_test(test_beyond_the_table),
+        cmocka_unit_test(test_scores_fall_with_fmr),
+        cmocka_unit_test(test_rates_are_clamped),
         cmocka_unit_test(test_shipped_cards),
+        cmocka_unit_test(test_no_calibration),
+        cmocka_unit_test(test_every_kind_on_every_file),
+        cmocka_unit_test(test_an_embedder_of_another_size),
+        cmocka_unit_test(test_cards_that_do_not_fit_their_file),
+        cmocka_unit_test(test_files_that_take_no_picture),
+        cmocka_unit_test(test_quantised_ends),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -509,10 +509,12 @@ static void refuses_folders_without_backends(void **state)
     expect_text(err.text, "none is installed");
     options.backend_path = "/nonexistent";
     assert_int_equal(open_model(&options, &accel, &err), -ENOENT);
-    expect_text(err.text, "backend_path /nonexistent: No such file or directory");
+    options.engine = "auto"; // a folder that was named must be right
+    assert_int_equal(open_model(&options, &accel, &err), -ENOENT);
+    expect_text(err.text, "backend-path /nonexistent: No such file or directory");
     options.backend_path = "build";
     assert_int_equal(open_model(&options, &accel, &err), -EINVAL);
-    expect_text(err.text, "backend_path build: not an absolute path");
+    expect_text(err.text, "backend-path build: not an absolute path");
 }
 
 static void hands_over_the_tuning_file(void **state)
@@ -564,7 +566,7 @@ static void refuses_models_over_the_limit(void **state)
                                            .memory = need - 1};
         assert_int_equal(open_model(&options, &accel, &err), -E2BIG);
         expect_text(err.text, "the model may need 1 MB of memory, 0 MB are allowed; raise "
-                              "model_memory or take a smaller model");
+                              "model-memory or take a smaller model");
         options.memory = need;
         assert_int_equal(open_model(&options, &accel, &err), 0);
         fg_accel_close(accel);

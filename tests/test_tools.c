@@ -372,7 +372,8 @@ static void test_usage(void **state)
         want(rig_run(bad[i][0], bad[i][1], bad[i][2], bad[i][3]), 2);
         assert_true(rig_err[0] != 0 && rig_out[0] == 0);
     }
-    static const char *const commands[] = {"enrol", "import", "list", "delete", "watch", "status"};
+    static const char *const commands[] = {"enrol", "import", "list",  "delete",
+                                           "watch", "status", "model", "engines"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         want(rig_run(commands[i], "--help"), 0);
         has(rig_out, "Exit codes:");
@@ -912,6 +913,13 @@ static void test_verify(void **state)
     has(rig_err, "neither JPEG nor PNG");
     want(rig_run("verify", "--any-quality", "--fmr", "1e-15", a, a), 4);
     has(rig_err, "calibration");
+    char *card = rig_read(rig_path("models/mobilefacenet.card"));
+    *strstr(card, "[calibration]") = 0;
+    rig_write(rig_path("models/raw.card"), card, strlen(card));
+    free(card);
+    want(rig_run("verify", "--embedder", "raw", a, a), 4);
+    has(rig_err,
+        "raw.card: model mobilefacenet has no calibration; measure one with facegate eval");
     want(rig_run("verify", a), 2);
 }
 
@@ -947,6 +955,8 @@ static void test_eval(void **state)
     char *plot = rig_read(rig_path("det.svg"));
     has(plot, "<svg");
     free(plot);
+    want(rig_run("eval", "--calibrate", rig_path("models/onet.card"), people), 1);
+    has(rig_err, "onet.card is the card of another model than");
     want(rig_run("eval", rig_path("nowhere")), 1);
     want(rig_run("eval"), 2);
 }
@@ -962,8 +972,130 @@ static void test_model(void **state)
     assert_non_null(fg_json_get(json, "layers"));
     assert_null(fg_json_get(json, "ms_median"));
     fg_json_destroy(json);
+    want(rig_run("model", "--runs", "2", rig_path("models/onet.card")), 0);
+    has(rig_out, "ms a run (median of 2");
     want(rig_run("model", rig_path("nowhere.card")), 1);
     want(rig_run("model"), 2);
+}
+
+// The sums over layers are those of the model, and each layer's backend is in the list.
+static void check_placement(const struct fg_json *json)
+{
+    const struct fg_json *layers = fg_json_get(json, "layers");
+    const struct fg_json *backends = fg_json_get(json, "backends");
+    double macs = 0, of_backends = 0, n = 0, fallbacks = 0;
+    assert_true(fg_json_count(layers) > 10 && fg_json_count(backends) > 0);
+    for (size_t i = 0; i < fg_json_count(layers); i++) {
+        const struct fg_json *layer = fg_json_at(layers, i);
+        bool listed = false;
+        for (size_t k = 0; k < fg_json_count(backends); k++)
+            listed |= !strcmp(fg_json_get_string(fg_json_at(backends, k), "name", "-"),
+                              fg_json_get_string(layer, "backend", "+"));
+        assert_true(listed);
+        assert_true(fg_json_get_string(layer, "op", "")[0]);
+        macs += number(layer, "macs");
+        fallbacks += fg_json_get_string(layer, "note", "")[0] != 0;
+    }
+    for (size_t k = 0; k < fg_json_count(backends); k++) {
+        of_backends += number(fg_json_at(backends, k), "macs");
+        n += number(fg_json_at(backends, k), "layers");
+    }
+    assert_true(macs == number(json, "macs") && of_backends == macs);
+    assert_true(n == (double)fg_json_count(layers));
+    assert_true(fallbacks == number(json, "fallbacks"));
+    assert_true(number(json, "copies") >= 0);
+    assert_true(fg_json_get_bool(json, "zero_copy", false) == (number(json, "copies") == 0));
+}
+
+static void test_model_placement(void **state)
+{
+    (void)state;
+    NEED_MODELS;
+    const char *card = rig_path("models/mobilefacenet.card");
+    want(rig_run("model", "--runs", "0", "--engine", "xnnpack", "--json", card), 0);
+    struct fg_json *json = rig_json();
+    assert_string_equal(fg_json_get_string(json, "engine", ""), "xnnpack");
+    assert_true(fg_json_get_string(json, "reason", "")[0]);
+    assert_true(number(json, "fallbacks") == 0 && number(json, "copies") == 0);
+    check_placement(json);
+    fg_json_destroy(json);
+    want(rig_run("model", "--runs", "0", "--engine", "xnnpack", card), 0);
+    has(rig_out, "xnnpack");
+    has(rig_out, "100.0 % of 220.9 M multiply-accumulates");
+    has(rig_out, "no layer fell back");
+    has(rig_out, "zero-copy");
+    want(rig_run("model", "--engine", "armnn:Abacus", card), 1);
+    has(rig_err, "Abacus");
+    assert_string_equal(rig_out, "");
+}
+
+// A card that fits the file's input but not its outputs fails here as it would at the gate.
+static void test_model_refuses_wrong_kinds(void **state)
+{
+    (void)state;
+    NEED_MODELS;
+    char *text = rig_read(rig_path("models/blazeface.card"));
+    char *anchors = strstr(text, "short-range\nmin_score");
+    assert_non_null(anchors);
+    memcpy(anchors, "full-range ", 11);
+    rig_write(rig_path("models/wrong.card"), text, strlen(text));
+    free(text);
+    want(rig_run("model", rig_path("models/wrong.card")), 1);
+    has(rig_err, "correct kind or anchors in the card");
+    assert_ptr_equal(strchr(rig_err, '\n'), rig_err + strlen(rig_err) - 1); // one line
+}
+
+static void test_engine_options(void **state)
+{
+    static const char *const bad[][2] = {
+        {"--engine=steam", "--engine: engine = steam: must be auto, xnnpack, armnn or armnn:"},
+        {"--engine=armnn:", "must be auto"},
+        {"--engine=armnn:CpuAcc,", "must be auto"},
+        {"--threads=0", "--threads: threads = 0: must be from 1 to 64"},
+        {"--threads=1.5", "not a whole number"},
+        {"--model-memory=lots", "--model-memory: model-memory = lots: not a number"},
+        {"--require=0123456789012345678901234567890123456789", "longer than 31 bytes"},
+        {"--fp16=yes", "not understood"},
+    };
+    static const char *const commands[] = {"model", "engines", "verify", "enrol"};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        for (size_t k = 0; k < sizeof commands / sizeof *commands; k++) {
+            want(rig_run(commands[k], bad[i][0], "x"), 2);
+            has(rig_err, bad[i][1]);
+        }
+        want(rig_run(bad[i][0], "engines"), 2); // before the command too
+        has(rig_err, bad[i][1]);
+    }
+    want(rig_run("--fp16", "--fast-math", "engines", "--help"), 0);
+    has(rig_out, "--backend-path DIR");
+}
+
+static void test_engines(void **state)
+{
+    (void)state;
+    want(rig_run("engines", "--json"), 0);
+    struct fg_json *json = rig_json();
+    const struct fg_json *engines = fg_json_get(json, "engines"), *first = fg_json_at(engines, 0);
+    assert_string_equal(fg_json_get_string(first, "name", ""), "xnnpack");
+    assert_true(fg_json_get_bool(first, "works", false));
+    assert_string_equal(fg_json_get_string(json, "asked", ""), "auto");
+    assert_true(fg_json_get_string(json, "reason", "")[0]);
+    for (size_t i = 1; i < fg_json_count(engines); i++) {
+        const struct fg_json *engine = fg_json_at(engines, i);
+        assert_int_equal(strncmp(fg_json_get_string(engine, "name", ""), "armnn:", 6), 0);
+        assert_true(fg_json_get_string(engine, "kind", "")[0]);
+        assert_true(fg_json_get_string(engine, "text", "")[0]); // why not, when it does not work
+    }
+    fg_json_destroy(json);
+    want(rig_run("engines", "--engine", "xnnpack"), 0);
+    has(rig_out, "--engine xnnpack takes xnnpack: ");
+    want(rig_run("engines", "--engine", "armnn:Abacus"), 1);
+    has(rig_out, "xnnpack");
+    has(rig_err, "Abacus");
+    want(rig_run("engines", "--backend-path", rig_path("nowhere")), 1);
+    has(rig_err, "nowhere");
+    want(rig_run("engines", "stray"), 2);
 }
 
 #define PLAIN(test)   cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -977,6 +1109,10 @@ int main(void)
         PLAIN(test_verify),
         PLAIN(test_eval),
         PLAIN(test_model),
+        PLAIN(test_model_placement),
+        PLAIN(test_model_refuses_wrong_kinds),
+        PLAIN(test_engine_options),
+        PLAIN(test_engines),
         PLAIN(test_enrolment),
         PLAIN(test_csv),
         PLAIN(test_csv_turns),

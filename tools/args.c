@@ -12,25 +12,35 @@ enum {
     OPT_DETECTOR,
     OPT_ALIGNER,
     OPT_EMBEDDER,
-    OPT_ENGINE,
     OPT_CONTROL,
     OPT_DECISION,
     OPT_JSON,
     OPT_QUIET,
     OPT_HELP,
+    OPT_KEY, // and on: those of engine_keys
 };
 
-const struct option fg_common_rows[FG_COMMON_ROWS] = {
+static int set_engine(void *target, const char *key, const char *value, struct fg_error *err)
+{
+    (void)key;
+    return fg_engine_options_name(&((struct fg_common *)target)->engine, value, err);
+}
+
+static const struct fg_conf_key engine_keys[FG_ENGINE_KEYS] = {
+    FG_ENGINE_ROWS("", struct fg_common, engine, set_engine)};
+
+static const struct option common_rows[] = {
     {"models", required_argument, NULL, OPT_MODELS},
     {"detector", required_argument, NULL, OPT_DETECTOR},
     {"aligner", required_argument, NULL, OPT_ALIGNER},
     {"embedder", required_argument, NULL, OPT_EMBEDDER},
-    {"engine", required_argument, NULL, OPT_ENGINE},
     {"control", required_argument, NULL, OPT_CONTROL},
     {"decision", required_argument, NULL, OPT_DECISION},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, OPT_HELP},
 };
+enum { OWN_MOST = 24, COMMON_ROWS = sizeof common_rows / sizeof *common_rows };
 
 static bool set_common(struct fg_common *c, int option)
 {
@@ -46,9 +56,6 @@ static bool set_common(struct fg_common *c, int option)
         return true;
     case OPT_EMBEDDER:
         c->vision.embedder = optarg;
-        return true;
-    case OPT_ENGINE:
-        c->vision.accel.engine = optarg;
         return true;
     case OPT_CONTROL:
         c->control = optarg;
@@ -78,21 +85,45 @@ static void set_defaults(struct fg_common *c)
     const char *control = getenv("FACEGATE_CONTROL"), *decision = getenv("FACEGATE_DECISION");
     *c = (struct fg_common){
         .vision.models = standard_models(),
+        .engine = fg_engine_standard,
         .control = control && control[0] ? control : "ipc:///run/facegate/admin/control.sock",
         .decision = decision && decision[0] ? decision : "ipc:///run/facegate/gate/decision.sock",
     };
 }
 
-int fg_arguments(int argc, char **argv, const struct option *own_rows, fg_own_option own,
-                 void *context, struct fg_common *common, const char *help)
+static void make_table(const struct option *own_rows, struct option *table)
 {
-    enum { OWN_MOST = 24 };
-    struct option table[OWN_MOST + FG_COMMON_ROWS + 2] = {0};
     size_t n = 0;
     for (; own_rows && own_rows[n].name && n < OWN_MOST; n++)
         table[n] = own_rows[n];
-    memcpy(table + n, fg_common_rows, sizeof fg_common_rows);
-    table[n + FG_COMMON_ROWS] = (struct option){"help", no_argument, NULL, OPT_HELP};
+    memcpy(table + n, common_rows, sizeof common_rows);
+    n += COMMON_ROWS;
+    for (int i = 0; i < FG_ENGINE_KEYS; i++) {
+        bool flag = engine_keys[i].type == FG_CONF_BOOL;
+        table[n++] = (struct option){engine_keys[i].key, flag ? no_argument : required_argument,
+                                     NULL, OPT_KEY + i};
+    }
+}
+
+static int one_option(int option, fg_own_option own, void *context, struct fg_common *common,
+                      struct fg_error *err)
+{
+    if (option == '?' || option == ':')
+        return -EINVAL;
+    if (option >= OPT_KEY && option < OPT_KEY + FG_ENGINE_KEYS) {
+        const struct fg_conf_key *key = &engine_keys[option - OPT_KEY];
+        int code = fg_conf_set(key, optarg ? optarg : "yes", common, err);
+        return code < 0 ? fg_fail_prefix(err, code, "--%s", key->key) : 0;
+    }
+    return set_common(common, option) ? 0 : own(context, option, optarg);
+}
+
+int fg_arguments(int argc, char **argv, const struct option *own_rows, fg_own_option own,
+                 void *context, struct fg_common *common, const char *help)
+{
+    struct option table[OWN_MOST + COMMON_ROWS + FG_ENGINE_KEYS + 1] = {0};
+    struct fg_error err = {""};
+    make_table(own_rows, table);
     set_defaults(common);
     optind = 0;
     opterr = 0;
@@ -102,12 +133,12 @@ int fg_arguments(int argc, char **argv, const struct option *own_rows, fg_own_op
             fputs(help, stdout);
             return 1;
         }
-        if (option == '?' || option == ':')
-            code = -EINVAL;
-        else if (!set_common(common, option))
-            code = own(context, option, optarg);
+        code = one_option(option, own, context, common, &err);
     }
-    if (code < 0)
+    common->vision.accel = fg_engine_options_accel(&common->engine);
+    if (code < 0 && err.text[0])
+        fprintf(stderr, "facegate %s: %s\n", argv[0], err.text);
+    else if (code < 0)
         fprintf(stderr, "facegate %s: %s: not understood; see facegate %s --help\n", argv[0],
                 optind > 0 && optind <= argc ? argv[optind - 1] : "an option", argv[0]);
     return code;

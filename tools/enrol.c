@@ -33,8 +33,8 @@ static const char help[] =
     "  --central          take the face nearest the middle; else several faces are refused\n"
     "  --anyway           enrol photographs that look like two people\n"
     "  --timeout-ms N     wait so long for the matcher (5000)\n"
-    "  --control ENDPOINT, --models FOLDER, --embedder NAME, --engine NAME, --json,\n"
-    "  --quiet, --help\n"
+    "  --control ENDPOINT, --models FOLDER, --embedder NAME, --json, --quiet, --help,\n"
+    "  the engine options that facegate engines --help lists\n"
     "\n"
     "Exit codes: 0 enrolled, 1 refused or failed, 2 the command line is off, 75 no matcher.\n";
 

@@ -31,7 +31,8 @@ static const char help[] =
     "  --dataset TEXT    name of the data in that card (the folder's name)\n"
     "  --plot FILE       DET plot as SVG\n"
     "  --threads N       (the number of processors)\n"
-    "  --models FOLDER, --embedder NAME, --engine NAME, --json, --quiet, --help\n"
+    "  --models FOLDER, --detector NAME, --embedder NAME, --json, --quiet, --help,\n"
+    "  the engine options that facegate engines --help lists, but --threads\n"
     "\n"
     "Exit codes: 0 done, 1 the folder or a model can't be used, 2 the command line is off.\n";
 
@@ -211,6 +212,27 @@ static int write_files(const struct eval *e, struct fg_error *err)
     return fg_score_table_write(e->calibrate, dataset, &e->genuine, &e->impostors, err);
 }
 
+// The scores of one model must not get into the card of another.
+static int check_card(const struct eval *e, struct fg_error *err)
+{
+    const struct fg_vision_options *o = &e->common.vision;
+    struct fg_card used, written;
+    char path[600];
+    if (!e->calibrate)
+        return 0;
+    snprintf(path, sizeof path, "%s/%s.card", o->models,
+             o->embedder ? o->embedder : "mobilefacenet");
+    int code = fg_card_read(path, &used, err);
+    if (code == 0)
+        code = fg_card_read(e->calibrate, &written, err);
+    if (code == 0 && used.id != written.id)
+        code = fg_fail(err, -EINVAL,
+                       "%s is the card of another model than %s, which would be measured; name the "
+                       "embedder with --models and --embedder",
+                       e->calibrate, path);
+    return code;
+}
+
 static int check(const struct eval *e, int operands)
 {
     if (operands != 1)
@@ -234,7 +256,9 @@ int fg_command_eval(int argc, char **argv)
     e.folder = argv[optind];
     if (e.threads == 0)
         e.threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    code = measure(&e, &err);
+    code = check_card(&e, &err);
+    if (code == 0)
+        code = measure(&e, &err);
     if (code == 0)
         code = write_files(&e, &err);
     if (code == 0 && e.common.json)

@@ -12,6 +12,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"delete", "remove a subject for good", fg_command_delete},
+    {"engines", "engines and backends that work here", fg_command_engines},
     {"enrol", "photographs of one person become a template", fg_command_enrol},
     {"eval", "accuracy on a folder of people", fg_command_eval},
     {"import", "enrol a folder of people or a CSV", fg_command_import},
@@ -33,6 +34,15 @@ static void print_help(FILE *to)
           to);
 }
 
+static bool stands_alone(const char *option)
+{
+    static const char *const alone[] = {"--json", "--quiet", "--fp16", "--fast-math"};
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        if (strcmp(option, alone[i]) == 0)
+            return true;
+    return strchr(option, '=') != NULL;
+}
+
 int main(int argc, char **argv)
 {
     // options before the command are passed on behind it: facegate --json status
@@ -46,9 +56,7 @@ int main(int argc, char **argv)
             puts("facegate " FG_VERSION);
             return FG_EXIT_OK;
         }
-        bool alone =
-            strchr(argv[at], '=') || !strcmp(argv[at], "--json") || !strcmp(argv[at], "--quiet");
-        at += alone ? 1 : 2;
+        at += stands_alone(argv[at]) ? 1 : 2;
     }
     if (at >= argc) {
         print_help(stderr);

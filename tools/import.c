@@ -40,8 +40,8 @@ static const char help[] =
     "  --valid-from, --valid-until, --lane, --tag, --consent, --guardian\n"
     "                     as for enrol, for all whose CSV record says nothing else\n"
     "  --timeout-ms N     wait so long for the matcher (5000)\n"
-    "  --control ENDPOINT, --models FOLDER, --embedder NAME, --engine NAME, --json, --quiet,\n"
-    "  --help\n"
+    "  --control ENDPOINT, --models FOLDER, --embedder NAME, --json, --quiet, --help,\n"
+    "  the engine options that facegate engines --help lists, but --threads\n"
     "\n"
     "Exit codes: 0 all are enrolled, 1 some were refused or it failed, 2 the command line is off,\n"
     "75 no matcher, or it went away: run it again.\n";

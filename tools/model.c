@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// facegate model: what a model card stands for: layers, cost, engine, time.
+// facegate model: what a model card stands for: layers, where they run, cost, time.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "accel/model.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "pipeline/align.h"
+#include "pipeline/detect.h"
+#include "pipeline/embed.h"
 #include "tools/command.h"
+#include "tools/placement.h"
 
 static const char help[] =
     "facegate model: describe a model card\n"
     "\n"
     "  facegate model [option ...] CARD\n"
     "\n"
-    "Checks the model file against its card, opens it on an engine and prints each layer with\n"
-    "the part of the engine that runs it, its multiply-accumulates, and the time of one run.\n"
+    "Checks the model file against its card, opens it as the programs at the gate do, and prints\n"
+    "each layer with the backend that runs it (and why no other does), its multiply-accumulates,\n"
+    "the share of each backend, and the time of one run.\n"
     "\n"
-    "  --runs N        runs to time (50); 0: none\n"
-    "  --engine NAME   auto or xnnpack\n"
-    "  --json, --help\n"
+    "  --runs N            runs to time (50); 0: none\n" FG_ENGINE_HELP "  --json, --help\n"
     "\n"
     "Exit codes: 0 done, 1 the card or the model is off, 2 the command line is.\n";
 
@@ -32,10 +34,12 @@ static const struct option rows[] = {{"runs", required_argument, NULL, OPT_RUNS}
 struct described {
     struct fg_common common;
     struct fg_card card;
-    struct fg_accel *accel;
+    struct fg_detector *detector; // one of these three, by the card's kind
+    struct fg_aligner *aligner;
+    struct fg_embedder *embedder;
+    struct fg_accel *accel; // that one's
     unsigned runs;
     double ms_least, ms_median;
-    uint64_t macs;
 };
 
 static int own_option(void *context, int option, const char *value)
@@ -46,6 +50,28 @@ static int own_option(void *context, int option, const char *value)
         return -EINVAL;
     ((struct described *)context)->runs = (unsigned)runs;
     return 0;
+}
+
+// As the gate does it, so that a card whose outputs do not fit its kind is refused here too.
+static int open_by_kind(struct described *d, struct fg_error *err)
+{
+    const struct fg_accel_options *options = &d->common.vision.accel;
+    int code = -EINVAL;
+    switch (d->card.kind) {
+    case FG_CARD_DETECTOR: // no picture is shown to it, so it needs no sampler
+        code = fg_detector_open(&d->card, options, NULL, &d->detector, err);
+        d->accel = code == 0 ? fg_detector_accel(d->detector) : NULL;
+        break;
+    case FG_CARD_LANDMARKS:
+        code = fg_aligner_open(&d->card, options, &d->aligner, err);
+        d->accel = code == 0 ? fg_aligner_accel(d->aligner) : NULL;
+        break;
+    case FG_CARD_EMBEDDER:
+        code = fg_embedder_open(&d->card, options, &d->embedder, err);
+        d->accel = code == 0 ? fg_embedder_accel(d->embedder) : NULL;
+        break;
+    }
+    return code;
 }
 
 static int by_time(const void *pa, const void *pb)
@@ -100,39 +126,28 @@ static void add_tensors(struct fg_json *json, const char *name, const struct fg_
 static void print_json(const struct described *d)
 {
     char id[20];
-    struct fg_json *json = fg_json_object(), *layers = fg_json_array();
+    struct fg_json *json = fg_json_object();
     snprintf(id, sizeof id, "%016" PRIx64, d->card.id);
     fg_json_add_string(json, "name", d->card.name);
     fg_json_add_string(json, "version", d->card.version);
     fg_json_add_string(json, "kind", kinds[d->card.kind]);
     fg_json_add_string(json, "id", id);
     fg_json_add_string(json, "licence", d->card.licence);
-    fg_json_add_string(json, "engine", fg_accel_engine(d->accel));
-    fg_json_add_string(json, "reason", fg_accel_reason(d->accel));
-    fg_json_add_number(json, "macs", (double)d->macs);
+    fg_json_add_number(json, "macs", (double)fg_placement_macs(d->accel));
     if (d->runs > 0) {
         fg_json_add_number(json, "ms_median", d->ms_median);
         fg_json_add_number(json, "ms_least", d->ms_least);
     }
     add_tensors(json, "inputs", d->accel, fg_accel_input_count(d->accel), fg_accel_input);
     add_tensors(json, "outputs", d->accel, fg_accel_output_count(d->accel), fg_accel_output);
-    for (unsigned i = 0; i < fg_accel_placement_count(d->accel); i++) {
-        struct fg_placement p = fg_accel_placement(d->accel, i);
-        struct fg_json *layer = fg_json_object();
-        fg_json_add_string(layer, "layer", p.layer);
-        fg_json_add_string(layer, "op", p.op);
-        fg_json_add_string(layer, "backend", p.backend);
-        fg_json_add_number(layer, "macs", (double)p.macs);
-        fg_json_add(layers, NULL, layer);
-    }
-    fg_json_add(json, "layers", layers);
+    fg_placement_add(d->accel, json);
     char *text = fg_json_print(json, true);
     puts(text);
     free(text);
     fg_json_destroy(json);
 }
 
-static void print_text(const struct described *d)
+static void print_head(const struct described *d)
 {
     const struct fg_card *c = &d->card;
     char shape[80];
@@ -153,15 +168,31 @@ static void print_text(const struct described *d)
     else if (c->kind == FG_CARD_EMBEDDER)
         printf("  not calibrated: run facegate eval --calibrate\n");
     printf("  engine   %s: %s\n\n", fg_accel_engine(d->accel), fg_accel_reason(d->accel));
-    printf("%4s  %-20s  %-10s  %12s  %s\n", "", "op", "runs on", "MACs", "layer");
-    for (unsigned i = 0; i < fg_accel_placement_count(d->accel); i++) {
-        struct fg_placement p = fg_accel_placement(d->accel, i);
-        printf("%4u  %-20s  %-10s  %12" PRIu64 "  %s\n", i, p.op, p.backend, p.macs, p.layer);
-    }
-    printf("\n%.1f M multiply-accumulates", (double)d->macs * 1e-6);
+}
+
+static void print_text(const struct described *d)
+{
+    print_head(d);
+    fg_placement_print(d->accel);
     if (d->runs > 0)
-        printf(", %.2f ms a run (median of %u, least %.2f)", d->ms_median, d->runs, d->ms_least);
-    putchar('\n');
+        printf("%.2f ms a run (median of %u, least %.2f)\n", d->ms_median, d->runs, d->ms_least);
+}
+
+static int describe(struct described *d, const char *card, struct fg_error *err)
+{
+    int code = fg_card_read(card, &d->card, err);
+    if (code == 0)
+        code = open_by_kind(d, err);
+    if (code == 0)
+        code = time_runs(d, err);
+    if (code == 0 && d->common.json)
+        print_json(d);
+    else if (code == 0)
+        print_text(d);
+    fg_detector_close(d->detector);
+    fg_aligner_close(d->aligner);
+    fg_embedder_close(d->embedder);
+    return code;
 }
 
 int fg_command_model(int argc, char **argv)
@@ -177,17 +208,6 @@ int fg_command_model(int argc, char **argv)
         fprintf(stderr, "facegate model: name one model card; see facegate model --help\n");
         return FG_EXIT_USAGE;
     }
-    code = fg_card_read(argv[optind], &d.card, &err);
-    if (code == 0)
-        code = fg_model_open(&d.card, &d.common.vision.accel, &d.accel, &err);
-    if (code == 0)
-        code = time_runs(&d, &err);
-    for (unsigned i = 0; code == 0 && i < fg_accel_placement_count(d.accel); i++)
-        d.macs += fg_accel_placement(d.accel, i).macs;
-    if (code == 0 && d.common.json)
-        print_json(&d);
-    else if (code == 0)
-        print_text(&d);
-    fg_accel_close(d.accel);
+    code = describe(&d, argv[optind], &err);
     return code < 0 ? fg_command_failed(argv[0], code, &err) : FG_EXIT_OK;
 }

@@ -17,7 +17,8 @@ static const char help[] =
     "  --fmr RATE      share of impostor comparisons that may match (1e-4)\n"
     "  --central       take the face nearest the middle; else several faces are refused\n"
     "  --any-quality   do not refuse a photograph for its quality\n"
-    "  --models FOLDER, --embedder NAME, --engine NAME, --json, --help\n"
+    "  --models FOLDER, --embedder NAME, --json, --help,\n"
+    "  the engine options that facegate engines --help lists\n"
     "\n"
     "Exit codes: 0 match, 1 no match, 2 the command line is off, 3 a photograph was refused,\n"
     "4 a photograph or a model can't be used.\n";
