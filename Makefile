@@ -50,7 +50,7 @@ TOOLS    := args child client csv det engines enrol enrolment eval import intake
             verify watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loop take_swap \
             take_walk tally truth view walk
-BENCH    := figures onnx
+BENCH    := contest figures kinds onnx peak peer
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn bus camera card choice client conf control decide detect drain engine footage frame \
@@ -165,7 +165,8 @@ check-run: $(PROGRAMS) $(BUILD)/footage $(TEST_PROGRAMS) $(BUILD)/tests/backend_
 ORT := onnxruntime-node@1.20.1
 bench: bench-accel bench-pipeline
 
-bench-accel: setup
+bench-accel:
+	@tools/setup.sh bench
 	+@$(MAKE) --no-print-directory build/bench/bench_accel
 	@test -d build/bench/node_modules/onnxruntime-node || { echo 'bench: fetching $(ORT)'; \
 	  npm install --silent --prefix build/bench --ignore-scripts $(ORT); }
@@ -176,7 +177,7 @@ bench-pipeline: setup
 	@build/bench/bench_pipeline
 
 $(BUILD)/bench/bench_%: $(BUILD)/obj/bench/bench_%.o $(call objects,BENCH) \
-  $(call archives,DEMO TOOLS PIPELINE ACCEL COMMON)
+  $(BUILD)/obj/tests/reference.o $(call archives,DEMO TOOLS PIPELINE ACCEL COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 

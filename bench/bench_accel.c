@@ -1,40 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench_accel: ours against ONNX Runtime on the same lowered network, one thread each, in
-// alternating rounds of one run so that the machine's moods hit both. Prints a table and writes
-// build/bench/accel.json.
+// bench_accel: ours, ONNX Runtime and OpenCV on the same lowered network, one thread each on one
+// core, in alternating rounds of one run so that the machine's moods hit all, and between them the
+// core's peak of multiply-accumulates, which is the floor. Arm NN's CpuRef, a thousand times
+// slower, runs after them. Outputs are compared with a float64 evaluation. Prints tables and
+// writes build/bench/accel.json.
 //
-// The peer is onnxruntime-node 1.20.1, called from JavaScript; the time of an empty network there
-// is the price of that call, and is taken off the peer's times before the ratio.
+// The peers are called from JavaScript and Python; the time of an empty network there is the price
+// of that call, and is taken off the peer's times.
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "accel/model.h"
+#include "bench/contest.h"
 #include "bench/onnx.h"
+#include "bench/peak.h"
+#include "bench/peer.h"
 #include "common/clock.h"
+#include "tests/reference.h"
 
-#define FOLDER "build/bench"
-#define ROUNDS 8
-#define RUNS   40
+#define FOLDER      "build/bench"
+#define INPUT       FOLDER "/in.f32"
+#define PEAK_TRIALS 4 // in a round
+#define CPUREF_RUNS 2
 
-struct peer {
-    pid_t pid;
-    FILE *to, *from;
+// Debian's Python, because Debian's OpenCV is a module of that one.
+static const struct fg_peer_job jobs[FG_CONTESTANTS] = {
+    [FG_ORT] = {.command = "node", .script = "bench/ort.mjs", .output = FOLDER "/ort.f32"},
+    [FG_OPENCV] = {.command = "/usr/bin/python3",
+                   .script = "bench/opencv.py",
+                   .output = FOLDER "/opencv.f32"},
 };
 
-struct times {
-    double ms[ROUNDS * RUNS];
-    unsigned n;
-};
-
-struct result {
-    double ours, ort, ours_least, ort_least, projected, cosine;
+struct bench {
+    const struct fg_peak *peak;  // NULL: not known here
+    double call[FG_CONTESTANTS]; // ms, of a peer
+    struct fg_accel *accel;      // the network as the file has it
+    struct fg_accel *projected;  // or NULL
+    struct fg_peer peers[FG_CONTESTANTS];
+    struct reference reference;
+    const struct fg_graph *graph;
+    struct fg_contest *contest;
 };
 
 static void die(const char *what)
@@ -49,70 +60,7 @@ static void check(int r, const struct fg_error *err)
         die(err->text);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(struct times *t, double *ret_least)
-{
-    if (!t->n)
-        die("no times came back");
-    qsort(t->ms, t->n, sizeof t->ms[0], by_size);
-    *ret_least = t->ms[0];
-    return t->ms[t->n / 2];
-}
-
-// ---- the peer -----------------------------------------------------------------------------------
-
-static void peer_start(struct peer *peer, const char *model, const char *shape)
-{
-    int in[2], out[2];
-    char line[16];
-    if (pipe(in) < 0 || pipe(out) < 0 || (peer->pid = fork()) < 0)
-        die(strerror(errno));
-    if (peer->pid == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        close(in[1]);
-        close(out[0]);
-        setenv("FG_ORT_ROOT", FOLDER, 0);
-        setenv("FG_ORT_SHAPE", shape, 1);
-        execlp("node", "node", "bench/ort.mjs", model, FOLDER "/in.f32", FOLDER "/out.f32",
-               (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    peer->to = fdopen(in[1], "w");
-    peer->from = fdopen(out[0], "r");
-    if (!fgets(line, sizeof line, peer->from))
-        die("the peer did not start: npm install --prefix " FOLDER
-            " --ignore-scripts onnxruntime-node@1.20.1");
-}
-
-static void peer_run(struct peer *peer, unsigned runs, struct times *times)
-{
-    fprintf(peer->to, "%u\n", runs);
-    fflush(peer->to);
-    for (int c = fgetc(peer->from); c != '\n'; c = fgetc(peer->from)) { // '[', ',' or ']'
-        double ms;
-        if (c == EOF)
-            die("the peer ended early");
-        if (c != ']' && fscanf(peer->from, "%lf", &ms) == 1 && times)
-            times->ms[times->n++] = ms;
-    }
-}
-
-static void peer_stop(struct peer *peer)
-{
-    fclose(peer->to);
-    fclose(peer->from);
-    waitpid(peer->pid, NULL, 0);
-}
-
-// ---- files for the peer -------------------------------------------------------------------------
+// ---- the input, the same for all ----------------------------------------------------------------
 
 static void save(const char *path, const float *values, size_t count)
 {
@@ -121,75 +69,132 @@ static void save(const char *path, const float *values, size_t count)
         die("could not write the input file in " FOLDER);
 }
 
-// Fills our input with fixed noise and writes the same picture for the peer, planes apart.
+// Fixed noise for us, and the same picture for the peers, planes apart.
 static void make_input(const struct fg_accel_tensor *in)
 {
     size_t cells = (size_t)in->dims[1] * in->dims[2], n = in->bytes / sizeof(float);
     float *ours = in->data, *planes = malloc(in->bytes);
-    uint32_t state = 1;
-    for (size_t k = 0; planes && k < n; k++) {
-        state = state * 1664525u + 1013904223u;
-        ours[k] = (float)(state >> 8) / 8388608.0f - 1.0f;
+    if (!planes)
+        die("no memory");
+    reference_fill(ours, n, 1);
+    for (size_t k = 0; k < n; k++)
         planes[k % in->dims[3] * cells + k / in->dims[3]] = ours[k];
-    }
-    save(FOLDER "/in.f32", planes, n);
+    save(INPUT, planes, n);
     free(planes);
 }
 
-// The least cosine between an output of ours and the peer's.
-static double compare(const struct fg_accel *accel)
+// ---- outputs against float64 --------------------------------------------------------------------
+
+static double cosine_of(const struct bench *b, unsigned output, const float *got)
 {
-    FILE *f = fopen(FOLDER "/out.f32", "rb");
+    uint32_t tensor = b->graph->outputs[output];
+    size_t n = fg_tensor_elements(&b->graph->tensors[tensor]);
+    return reference_compare(got, b->reference.values[tensor], n).cosine;
+}
+
+static double cosine_of_accel(const struct bench *b, const struct fg_accel *accel)
+{
     double least = 1;
-    for (unsigned k = 0; f && k < fg_accel_output_count(accel); k++) {
-        const struct fg_accel_tensor *out = fg_accel_output(accel, k);
-        const float *a = out->data;
-        float *b = malloc(out->bytes);
-        double ab = 0, aa = 0, bb = 0;
-        if (!b || fread(b, 1, out->bytes, f) != out->bytes)
-            die("the peer's outputs are too short");
-        for (size_t i = 0; i < out->bytes / sizeof *a; i++) {
-            ab += (double)a[i] * b[i];
-            aa += (double)a[i] * a[i];
-            bb += (double)b[i] * b[i];
-        }
-        least = fmin(least, ab / sqrt(aa * bb));
-        free(b);
-    }
+    for (unsigned k = 0; k < fg_accel_output_count(accel); k++)
+        least = fmin(least, cosine_of(b, k, fg_accel_output(accel, k)->data));
+    return least;
+}
+
+static double cosine_of_peer(const struct bench *b, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    double least = 1;
     if (!f)
-        die("the peer wrote no outputs");
+        die("a peer wrote no outputs");
+    for (unsigned k = 0; k < b->graph->n_outputs; k++) {
+        const struct fg_tensor *t = &b->graph->tensors[b->graph->outputs[k]];
+        float *got = malloc(t->bytes);
+        if (!got || fread(got, 1, t->bytes, f) != t->bytes)
+            die("a peer's outputs are too short");
+        least = fmin(least, cosine_of(b, k, got));
+        free(got);
+    }
     fclose(f);
     return least;
 }
 
-// ---- measuring ----------------------------------------------------------------------------------
+// ---- running ------------------------------------------------------------------------------------
 
-static void run_ours(struct fg_accel *accel, unsigned runs, struct times *times)
+static void run_ours(struct fg_accel *accel, unsigned runs, struct fg_samples *samples)
 {
     for (unsigned k = 0; k < runs; k++) {
         uint64_t start = fg_monotonic_ns();
         if (fg_accel_run(accel) < 0)
             die("our engine failed");
-        if (times)
-            times->ms[times->n++] = (double)(fg_monotonic_ns() - start) / 1e6;
+        samples->values[samples->count++] = (double)(fg_monotonic_ns() - start) / 1e6;
     }
 }
 
-static void shape_text(const struct fg_accel_tensor *in, char *text, size_t size)
+static void run_peer(struct fg_peer *peer, double call, struct fg_samples *samples)
 {
-    snprintf(text, size, "1x%ux%ux%u", in->dims[3], in->dims[1], in->dims[2]);
+    struct fg_error err = {""};
+    double *ms = samples->values + samples->count;
+    check(fg_peer_run(peer, FG_CONTEST_RUNS, ms, &err), &err);
+    for (unsigned k = 0; k < FG_CONTEST_RUNS; k++)
+        ms[k] -= call;
+    samples->count += FG_CONTEST_RUNS;
 }
 
-// What a call of the peer costs by itself: a network of one RELU on four numbers.
-static double call_cost(void)
+static void run_peak(struct bench *b)
+{
+    struct fg_samples *samples = &b->contest->peak;
+    for (unsigned k = 0; b->peak && k < PEAK_TRIALS; k++)
+        samples->values[samples->count++] = fg_peak_measure(b->peak);
+}
+
+static void run_round(struct bench *b)
+{
+    run_peak(b);
+    run_ours(b->accel, FG_CONTEST_RUNS, &b->contest->lanes[FG_OURS].ms);
+    for (unsigned k = 0; k < FG_CONTESTANTS; k++)
+        if (b->peers[k].to)
+            run_peer(&b->peers[k], b->call[k], &b->contest->lanes[k].ms);
+    if (b->projected)
+        run_ours(b->projected, FG_CONTEST_RUNS, &b->contest->projected);
+}
+
+static void run_rounds(struct bench *b)
+{
+    run_round(b); // all warm
+    for (unsigned k = 0; k < FG_CONTESTANTS; k++)
+        b->contest->lanes[k].ms.count = 0;
+    b->contest->peak.count = b->contest->projected.count = 0;
+    for (unsigned round = 0; round < FG_CONTEST_ROUNDS; round++)
+        run_round(b);
+}
+
+// What a call of a peer costs by itself: a network of one RELU on four numbers.
+static double call_cost(enum fg_contestant who)
+{
+    struct fg_peer_job job = jobs[who];
+    struct fg_error err = {""};
+    struct fg_peer peer = {0};
+    static struct fg_samples samples;
+    job.model = FOLDER "/empty.onnx";
+    job.input = INPUT;
+    job.shape = "1x4";
+    samples.count = 0;
+    if (fg_peer_start(&peer, &job, &err) < 0)
+        return 0; // it says why when it comes to the networks
+    run_peer(&peer, 0, &samples);
+    samples.count = 0;
+    for (unsigned round = 0; round < FG_CONTEST_ROUNDS; round++)
+        run_peer(&peer, 0, &samples);
+    fg_peer_stop(&peer);
+    return fg_samples_median(&samples);
+}
+
+static void write_empty(void)
 {
     const uint32_t dims[] = {1, 4};
     struct fg_error err = {""};
     struct fg_graph *graph = fg_graph_create();
     struct fg_node relu = {.op = FG_OP_RELU, .n_inputs = 1};
-    struct times times = {.n = 0};
-    struct peer peer = {0};
-    double least;
     if (!graph)
         die("no memory");
     check(fg_graph_add_tensor(graph, "in", FG_FLOAT32, 2, dims, &relu.inputs[0], &err), &err);
@@ -199,103 +204,180 @@ static double call_cost(void)
     graph->outputs[0] = relu.output;
     graph->n_inputs = graph->n_outputs = 1;
     check(fg_onnx_write(graph, FOLDER "/empty.onnx", &err), &err);
-    save(FOLDER "/in.f32", (const float[]){1, 2, 3, 4}, 4);
-    peer_start(&peer, FOLDER "/empty.onnx", "1x4");
-    peer_run(&peer, RUNS, NULL);
-    for (unsigned round = 0; round < ROUNDS; round++)
-        peer_run(&peer, RUNS, &times);
-    peer_stop(&peer);
+    save(INPUT, (const float[]){1, 2, 3, 4}, 4);
     fg_graph_destroy(graph);
-    return median(&times, &least);
 }
 
-static void measure(const char *path, double cost, struct result *ret)
+// ---- one network --------------------------------------------------------------------------------
+
+static void start_peers(struct bench *b)
 {
+    const struct fg_accel_tensor *in = fg_accel_input(b->accel, 0);
+    struct fg_error err = {""};
+    char shape[40];
+    snprintf(shape, sizeof shape, "1x%ux%ux%u", in->dims[3], in->dims[1], in->dims[2]);
+    check(fg_onnx_write(b->graph, FOLDER "/model.onnx", &err), &err);
+    for (unsigned k = 0; k < FG_CONTESTANTS; k++) {
+        struct fg_lane *lane = &b->contest->lanes[k];
+        struct fg_peer_job job = jobs[k];
+        if (!job.command)
+            continue;
+        job.model = FOLDER "/model.onnx";
+        job.input = INPUT;
+        job.shape = shape;
+        if (fg_peer_start(&b->peers[k], &job, &err) < 0)
+            snprintf(lane->absent, sizeof lane->absent, "%s", err.text);
+        else
+            lane->cosine = cosine_of_peer(b, job.output);
+    }
+}
+
+static void measure_cpuref(struct bench *b)
+{
+    const struct fg_accel_options options = {.engine = "armnn:CpuRef"};
+    struct fg_lane *lane = &b->contest->lanes[FG_CPUREF];
+    const struct fg_accel_tensor *in = fg_accel_input(b->accel, 0);
+    struct fg_accel *accel = NULL;
+    struct fg_error err = {""};
+    if (fg_accel_open(b->graph, &options, &accel, &err) < 0) {
+        snprintf(lane->absent, sizeof lane->absent, "%s", err.text);
+        return;
+    }
+    memcpy(fg_accel_input(accel, 0)->data, in->data, in->bytes);
+    run_ours(accel, CPUREF_RUNS, &lane->ms);
+    lane->cosine = cosine_of_accel(b, accel);
+    fg_accel_close(accel);
+}
+
+static void compute_reference(struct bench *b)
+{
+    const float *input = fg_accel_input(b->accel, 0)->data;
+    reference_run(&b->reference, b->graph, &input);
+    if (fg_accel_run(b->accel) < 0)
+        die("our engine failed");
+    b->contest->lanes[FG_OURS].cosine = cosine_of_accel(b, b->accel);
+}
+
+static void check_cosines(const struct fg_contest *contest)
+{
+    for (unsigned k = 0; k < FG_CONTESTANTS; k++)
+        if (!contest->lanes[k].absent[0] && !(contest->lanes[k].cosine > 0.9999))
+            die("an engine's outputs are not those of the float64 evaluation");
+}
+
+static void measure(struct bench *b, const char *path, struct fg_contest *contest)
+{
+    const struct fg_accel_options options = {.engine = "xnnpack"};
     struct fg_card card;
     struct fg_error err = {""};
     struct fg_graph *graph = NULL;
-    struct fg_accel *accel = NULL, *projected = NULL;
-    static struct times ours, ort, ours_projected;
-    struct peer peer = {0};
-    char shape[40];
-    ours.n = ort.n = ours_projected.n = 0;
     check(fg_card_read(path, &card, &err), &err);
     if (card.project)
-        check(fg_model_open(&card, NULL, &projected, &err), &err);
-    card.project = 0; // the peer's network ends as the file does, so ours has to
+        check(fg_model_open(&card, &options, &b->projected, &err), &err);
+    card.project = 0; // the peers' network ends as the file does, so ours has to
     check(fg_model_load(&card, &graph, &err), &err);
-    check(fg_accel_open(graph, NULL, &accel, &err), &err);
-    check(fg_onnx_write(graph, FOLDER "/model.onnx", &err), &err);
+    check(fg_accel_open(graph, &options, &b->accel, &err), &err);
+    b->graph = graph;
+    b->contest = contest;
+    contest->macs = fg_graph_macs(graph);
+    make_input(fg_accel_input(b->accel, 0));
+    compute_reference(b);
+    start_peers(b);
+    run_rounds(b);
+    for (unsigned k = 0; k < FG_CONTESTANTS; k++)
+        fg_peer_stop(&b->peers[k]);
+    check(fg_kinds_measure(graph, &contest->kinds, &err), &err);
+    measure_cpuref(b);
+    check_cosines(contest);
+    reference_finish(&b->reference);
+    fg_accel_close(b->accel);
+    fg_accel_close(b->projected);
     fg_graph_destroy(graph);
-    make_input(fg_accel_input(accel, 0));
-    shape_text(fg_accel_input(accel, 0), shape, sizeof shape);
-    peer_start(&peer, FOLDER "/model.onnx", shape);
-    run_ours(accel, RUNS, NULL); // both warm
-    peer_run(&peer, RUNS, NULL);
-    ret->cosine = compare(accel);
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        run_ours(accel, RUNS, &ours);
-        peer_run(&peer, RUNS, &ort);
-        if (projected)
-            run_ours(projected, RUNS, &ours_projected);
+    b->accel = b->projected = NULL;
+}
+
+// ---- the whole ----------------------------------------------------------------------------------
+
+// This process, and the peers after it, stay on the core where it runs now.
+static int pin(void)
+{
+    cpu_set_t set;
+    int core = sched_getcpu();
+    CPU_ZERO(&set);
+    CPU_SET(core < 0 ? 0 : core, &set);
+    if (core < 0 || sched_setaffinity(0, sizeof set, &set) < 0)
+        die("could not stay on one core");
+    return core;
+}
+
+static void print_head(const struct bench *b, int core)
+{
+    printf("All on core %d, one thread each: xnnpack without a pool, ONNX Runtime 1 + 1 threads in "
+           "sequence,\nOpenCV setNumThreads(1), CpuRef has no others. %d alternating rounds of %d "
+           "runs (CpuRef: %d runs).\nA call of ONNX Runtime costs %.3f ms and one of OpenCV %.3f, "
+           "taken off.\n",
+           core, FG_CONTEST_ROUNDS, FG_CONTEST_RUNS, CPUREF_RUNS, b->call[FG_ORT],
+           b->call[FG_OPENCV]);
+}
+
+static void print_peak(const struct bench *b, struct fg_contest *contest)
+{
+    if (b->peak)
+        printf("The floor is the core's peak, %.1f GMAC/s (%s), measured between the engines.\n",
+               fg_samples_median(&contest->peak), fg_peak_name(b->peak));
+}
+
+static void add_heads(const struct bench *b, struct fg_figures *figures, int core,
+                      struct fg_contest *first)
+{
+    fg_figures_add(figures, "ort_call_ms", b->call[FG_ORT], "");
+    fg_figures_add(figures, "opencv_call_ms", b->call[FG_OPENCV], "");
+    fg_figures_add(figures, "rounds", FG_CONTEST_ROUNDS, "");
+    fg_figures_add(figures, "runs", FG_CONTEST_RUNS, "");
+    fg_figures_add(figures, "core", core, "");
+    fg_figures_add(figures, "threads", 1, "");
+    if (!first->lanes[FG_OURS].absent[0])
+        fg_figures_add(figures, "cos_xnnpack", first->lanes[FG_OURS].cosine, "");
+    if (!first->lanes[FG_CPUREF].absent[0])
+        fg_figures_add(figures, "cos_armnn_cpuref", first->lanes[FG_CPUREF].cosine, "");
+    if (b->peak) {
+        fg_figures_add(figures, "peak_gmacs", fg_samples_median(&first->peak), "");
+        fg_figures_add(figures, "peak_vector_bits", fg_peak_bits(b->peak), "");
     }
-    peer_stop(&peer);
-    ret->ours = median(&ours, &ret->ours_least);
-    ret->ort = median(&ort, &ret->ort_least) - cost;
-    ret->ort_least -= cost;
-    double least;
-    ret->projected = projected ? median(&ours_projected, &least) : 0;
-    fg_accel_close(accel);
-    fg_accel_close(projected);
-    if (!(ret->cosine > 0.9999))
-        die("our outputs and the peer's disagree");
 }
 
-static void print_row(const char *name, const struct result *r)
+int main(void)
 {
-    printf("%-16s %8.3f %8.3f %8.3f %8.3f %8.3f %8.3f   %.7f\n", name, r->ours, r->ort,
-           r->ours / r->ort, r->ours_least, r->ort_least, r->ours_least / r->ort_least, r->cosine);
-}
-
-static void write_json(const struct result *mobile, const struct result *blaze, double cost)
-{
-    FILE *f = fopen(FOLDER "/accel.json", "w");
-    if (!f)
-        die("could not write " FOLDER "/accel.json");
-    fprintf(f, "{\"mobilefacenet_ours_over_ort\": %.4f, \"blazeface_ours_over_ort\": %.4f, ",
-            mobile->ours / mobile->ort, blaze->ours / blaze->ort);
-    fprintf(f, "\"mobilefacenet_ours_ms\": %.4f, \"mobilefacenet_ort_ms\": %.4f, ", mobile->ours,
-            mobile->ort);
-    fprintf(f, "\"mobilefacenet_ours_least_ms\": %.4f, \"mobilefacenet_ort_least_ms\": %.4f, ",
-            mobile->ours_least, mobile->ort_least);
-    fprintf(f, "\"mobilefacenet_projected_ms\": %.4f, ", mobile->projected);
-    fprintf(f, "\"blazeface_ours_ms\": %.4f, \"blazeface_ort_ms\": %.4f, ", blaze->ours,
-            blaze->ort);
-    fprintf(f, "\"blazeface_ours_least_ms\": %.4f, \"blazeface_ort_least_ms\": %.4f, ",
-            blaze->ours_least, blaze->ort_least);
-    fprintf(f, "\"ort_call_ms\": %.4f, \"rounds\": %d, \"runs\": %d}\n", cost, ROUNDS, RUNS);
-    if (fclose(f))
-        die("could not write " FOLDER "/accel.json");
-}
-
-int main(int argc, char **argv)
-{
-    struct result mobile = {0}, blaze = {0};
-    if (argc > 1 && argc != 3)
-        die("usage: bench_accel [EMBEDDER.card DETECTOR.card]");
+    static struct fg_contest contests[] = {{.key = "mobilefacenet", .title = "MobileFaceNet"},
+                                           {.key = "blazeface", .title = "BlazeFace"},
+                                           {.key = "onet", .title = "O-Net"}};
+    static const char *const cards[] = {"models/mobilefacenet.card", "models/blazeface.card",
+                                        "models/onet.card"};
+    const unsigned n = sizeof contests / sizeof contests[0];
+    struct bench b = {0};
+    struct fg_error err = {""};
+    struct fg_figures *figures = fg_figures_create();
     signal(SIGPIPE, SIG_IGN);
     mkdir("build", 0777);
     mkdir(FOLDER, 0777);
-    double cost = call_cost();
-    measure(argc == 3 ? argv[1] : "models/mobilefacenet.card", cost, &mobile);
-    measure(argc == 3 ? argv[2] : "models/blazeface.card", cost, &blaze);
-    printf("ms, one thread, %d rounds of %d runs; a call of the peer costs %.3f, taken off\n",
-           ROUNDS, RUNS, cost);
-    printf("%-16s %8s %8s %8s %8s %8s %8s   %s\n", "", "ours", "ort", "ratio", "least", "least",
-           "ratio", "cosine");
-    print_row("MobileFaceNet", &mobile);
-    print_row("BlazeFace", &blaze);
-    printf("MobileFaceNet projected to 64 dimensions: %.3f\n", mobile.projected);
-    write_json(&mobile, &blaze, cost);
+    int core = pin(), r = fg_peak_choose(&b.peak, &err);
+    if (r < 0 && r != -ENOTSUP)
+        die(err.text);
+    write_empty();
+    b.call[FG_ORT] = call_cost(FG_ORT);
+    b.call[FG_OPENCV] = call_cost(FG_OPENCV);
+    print_head(&b, core);
+    for (unsigned k = 0; k < n; k++) {
+        measure(&b, cards[k], &contests[k]);
+        if (k == 0)
+            print_peak(&b, &contests[k]);
+        fg_contest_print(&contests[k]);
+        fg_contest_add(&contests[k], figures);
+        fflush(stdout);
+    }
+    add_heads(&b, figures, core, &contests[0]);
+    r = fg_figures_write(figures, "accel", &err);
+    fg_figures_destroy(figures);
+    check(r, &err);
     return 0;
 }

@@ -9,7 +9,7 @@
 
 #include "common/json.h"
 
-#define MOST 64
+#define MOST 128
 
 struct fg_figures {
     unsigned count;

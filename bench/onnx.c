@@ -167,23 +167,29 @@ static void end_node(struct writer *w, struct bytes *node, const char *output)
     put_message(&w->nodes, 1, node);
 }
 
-static struct name transpose(struct writer *w, const char *from, const int64_t *order)
+static void transpose(struct writer *w, const char *from, const int64_t *order, const char *to)
 {
-    struct name to = new_name(w);
     struct bytes n = begin_node("Transpose", 1, from);
     attribute_ints(&n, "perm", order, 4);
-    end_node(w, &n, to.text);
-    return to;
+    end_node(w, &n, to);
 }
 
-// The value in the graph's own order; a single pixel needs no turning, only another shape.
+// A single pixel needs no turning, only another shape.
+static bool is_turned(const struct fg_tensor *t)
+{
+    return t->n_dims == 4 && (t->dims[1] != 1 || t->dims[2] != 1);
+}
+
+// The value in the graph's own order.
 static struct name in_graph_order(struct writer *w, uint32_t tensor)
 {
     static const int64_t order[] = {0, 2, 3, 1};
-    const struct fg_tensor *t = &w->graph->tensors[tensor];
-    struct name name = tensor_name(tensor);
-    bool pixel = t->n_dims == 4 && t->dims[1] == 1 && t->dims[2] == 1;
-    return t->n_dims == 4 && !pixel ? transpose(w, name.text, order) : name;
+    struct name name = tensor_name(tensor), turned;
+    if (!is_turned(&w->graph->tensors[tensor]))
+        return name;
+    turned = new_name(w);
+    transpose(w, name.text, order, turned.text);
+    return turned;
 }
 
 // Adds the node's activation, if any, behind `op`.
@@ -208,7 +214,7 @@ static void end_activated(struct writer *w, const struct fg_node *node, struct b
 // ---- operators ----------------------------------------------------------------------------------
 
 // [o, h, w, i] to [o, i, h, w]; depthwise [1, h, w, c] to [c, 1, h, w].
-static struct name add_filter(struct writer *w, const struct fg_tensor *f, bool depthwise)
+static struct name add_turned(struct writer *w, const struct fg_tensor *f, bool depthwise)
 {
     const uint32_t *d = f->dims;
     size_t window = (size_t)d[1] * d[2], n = fg_tensor_elements(f);
@@ -257,12 +263,12 @@ static void write_conv(struct writer *w, const struct fg_node *node)
     const struct fg_tensor *f = &w->graph->tensors[node->inputs[1]];
     bool depthwise = node->op == FG_OP_DEPTHWISE;
     uint32_t channels = w->graph->tensors[node->inputs[0]].dims[3];
-    struct name filter = add_filter(w, f, depthwise);
+    struct name filter = add_turned(w, f, depthwise);
     struct name bias = add_bias(w, node, depthwise ? f->dims[3] : f->dims[0]);
     struct bytes op =
         begin_node("Conv", 3, tensor_name(node->inputs[0]).text, filter.text, bias.text);
     window_attributes(&op, node, f->dims[1], f->dims[2]);
-    attribute_int(&op, "group", depthwise ? channels : 1);
+    attribute_int(&op, "group", depthwise ? channels : channels / f->dims[3]);
     end_activated(w, node, &op);
 }
 
@@ -327,6 +333,19 @@ static struct name reshaped(struct writer *w, uint32_t tensor, unsigned n_dims,
     return out;
 }
 
+static void write_reshape(struct writer *w, const struct fg_node *node)
+{
+    static const int64_t order[] = {0, 3, 1, 2};
+    const struct fg_tensor *out = &w->graph->tensors[node->output];
+    struct name to = tensor_name(node->output);
+    if (out->n_dims == 4) {
+        struct name plain = reshaped(w, node->inputs[0], out->n_dims, out->dims, NULL);
+        transpose(w, plain.text, order, to.text);
+        return;
+    }
+    reshaped(w, node->inputs[0], out->n_dims, out->dims, to.text);
+}
+
 static void write_fully_connected(struct writer *w, const struct fg_node *node)
 {
     const struct fg_tensor *f = &w->graph->tensors[node->inputs[1]];
@@ -358,6 +377,29 @@ static void write_resize(struct writer *w, const struct fg_node *node)
     end_node(w, &op, tensor_name(node->output).text);
 }
 
+// A constant operand of an element-wise node, in the peer's order and with as many dimensions as
+// the node's output: [c] beside an image becomes [1, c, 1, 1].
+static struct name add_operand(struct writer *w, const struct fg_tensor *from, unsigned n_dims)
+{
+    struct fg_tensor whole = *from;
+    int64_t dims[FG_MAX_DIMS];
+    for (unsigned d = 0; d < n_dims; d++) {
+        unsigned missing = n_dims - from->n_dims;
+        whole.dims[d] = d < missing ? 1 : from->dims[d - missing];
+        dims[d] = whole.dims[d];
+    }
+    whole.n_dims = n_dims;
+    return n_dims == 4 ? add_turned(w, &whole, false)
+                       : add_values(w, ONNX_FLOAT, dims, n_dims, from->data, from->bytes);
+}
+
+static struct name operand_name(struct writer *w, const struct fg_node *node, unsigned k)
+{
+    const struct fg_tensor *t = &w->graph->tensors[node->inputs[k]];
+    unsigned n_dims = w->graph->tensors[node->output].n_dims;
+    return t->data ? add_operand(w, t, n_dims) : tensor_name(node->inputs[k]);
+}
+
 static int write_plain(struct writer *w, const struct fg_node *node, unsigned index,
                        struct fg_error *err)
 {
@@ -366,17 +408,20 @@ static int write_plain(struct writer *w, const struct fg_node *node, unsigned in
         [FG_OP_DIV] = "Div",         [FG_OP_ABS] = "Abs",   [FG_OP_NEG] = "Neg",
         [FG_OP_SOFTMAX] = "Softmax", [FG_OP_RELU] = "Relu",
     };
-    bool constant = false;
-    for (unsigned k = 0; k < node->n_inputs; k++)
-        constant |= w->graph->tensors[node->inputs[k]].data != NULL;
-    if (!names[node->op] || constant)
+    unsigned n_dims = w->graph->tensors[node->output].n_dims;
+    bool even = true; // fewer dimensions are filled up in front, where the peer's order differs
+    for (unsigned k = 0; k < node->n_inputs; k++) {
+        const struct fg_tensor *t = &w->graph->tensors[node->inputs[k]];
+        even &= t->data || t->n_dims == n_dims;
+    }
+    if (!names[node->op] || !even)
         return fg_fail(err, -ENOTSUP, "operators[%u] %s has no ONNX spelling here", index,
                        fg_op_name(node->op));
     struct bytes op = begin_node(names[node->op], 0);
     for (unsigned k = 0; k < node->n_inputs; k++)
-        put_text(&op, 1, tensor_name(node->inputs[k]).text);
+        put_text(&op, 1, operand_name(w, node, k).text);
     if (node->op == FG_OP_SOFTMAX)
-        attribute_int(&op, "axis", -1);
+        attribute_int(&op, "axis", onnx_axis(&w->graph->tensors[node->output], n_dims - 1));
     end_activated(w, node, &op);
     return 0;
 }
@@ -384,7 +429,6 @@ static int write_plain(struct writer *w, const struct fg_node *node, unsigned in
 static int write_node(struct writer *w, unsigned index, struct fg_error *err)
 {
     const struct fg_node *node = &w->graph->nodes[index];
-    const struct fg_tensor *out = &w->graph->tensors[node->output];
     switch (node->op) {
     case FG_OP_CONV:
     case FG_OP_DEPTHWISE:
@@ -409,9 +453,7 @@ static int write_node(struct writer *w, unsigned index, struct fg_error *err)
         write_resize(w, node);
         return 0;
     case FG_OP_RESHAPE:
-        if (out->n_dims == 4)
-            return fg_fail(err, -ENOTSUP, "operators[%u] RESHAPE to 4 dimensions", index);
-        reshaped(w, node->inputs[0], out->n_dims, out->dims, tensor_name(node->output).text);
+        write_reshape(w, node);
         return 0;
     default:
         return write_plain(w, node, index, err);
@@ -435,7 +477,7 @@ static void write_end(struct writer *w, unsigned field, const char *name, unsign
     put_message(&w->nodes, field, &info);
 }
 
-static int write_ends(struct writer *w, struct fg_error *err)
+static void write_inputs(struct writer *w)
 {
     for (unsigned k = 0; k < w->graph->n_inputs; k++) {
         const struct fg_tensor *t = &w->graph->tensors[w->graph->inputs[k]];
@@ -444,13 +486,22 @@ static int write_ends(struct writer *w, struct fg_error *err)
             dims[onnx_axis(t, d)] = t->dims[d];
         write_end(w, 11, tensor_name(w->graph->inputs[k]).text, t->n_dims, dims);
     }
+}
+
+// Outputs get names that tell their order, and the graph's own layout.
+static void write_outputs(struct writer *w)
+{
     for (unsigned k = 0; k < w->graph->n_outputs; k++) {
         const struct fg_tensor *t = &w->graph->tensors[w->graph->outputs[k]];
-        if (t->n_dims == 4)
-            return fg_fail(err, -ENOTSUP, "outputs[%u] has 4 dimensions", k);
-        write_end(w, 12, tensor_name(w->graph->outputs[k]).text, t->n_dims, t->dims);
+        struct name name, from = in_graph_order(w, w->graph->outputs[k]);
+        uint32_t dims[FG_MAX_DIMS];
+        snprintf(name.text, sizeof name.text, "out%02u", k);
+        for (unsigned d = 0; d < t->n_dims; d++)
+            dims[is_turned(t) ? d : onnx_axis(t, d)] = t->dims[d];
+        struct bytes same = begin_node("Identity", 1, from.text);
+        end_node(w, &same, name.text);
+        write_end(w, 12, name.text, t->n_dims, dims);
     }
-    return 0;
 }
 
 static int save(const struct bytes *b, const char *path, struct fg_error *err)
@@ -468,10 +519,12 @@ int fg_onnx_write(const struct fg_graph *graph, const char *path, struct fg_erro
 {
     struct writer w = {.graph = graph};
     struct bytes model = {0}, opset = {0};
-    int r = write_ends(&w, err);
+    int r = 0;
+    write_inputs(&w);
     for (unsigned i = 0; r == 0 && i < graph->n_nodes; i++)
         r = write_node(&w, i, err);
     if (r == 0) {
+        write_outputs(&w);
         put_text(&w.nodes, 2, "facegate");
         put_int(&model, 1, 8);
         put_int(&opset, 2, 13);

@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that facegate builds with and fetches the models, each checked by
-# its sha256. A second run finds everything in place and changes nothing.
+# its sha256. A second run finds everything in place and changes nothing. `tools/setup.sh bench`
+# also installs what the figures are compared with, `tools/setup.sh arm64` what builds and runs
+# programs for arm64.
 #
 # Environment: FACEGATE_MODELS_DIR  where the models go (models)
 #              FACEGATE_NPM         the npm command (npm)
@@ -21,6 +23,10 @@ case $release in
 esac
 PACKAGES="$PACKAGES libarmnn-cpuref-backend$armnn"
 [ "$(uname -m)" != aarch64 ] || PACKAGES="$PACKAGES libarmnn-cpuacc-backend$armnn"
+case ${1:-} in
+bench) PACKAGES="$PACKAGES python3-opencv" ;;
+arm64) PACKAGES="$PACKAGES g++-aarch64-linux-gnu qemu-user-static" ;;
+esac
 
 list=models/models.list
 models=${FACEGATE_MODELS_DIR:-models}
