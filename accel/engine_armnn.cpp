@@ -1124,12 +1124,20 @@ void report(const struct fg_engine_request *request, const Model &model,
             place(request, i, "alias", "");
 }
 
-std::string list_of(const std::vector<std::string> &messages)
+// Of all that Arm NN said while it optimised, what made it give up and the backend's reason.
+std::string why_not(const std::vector<std::string> &messages)
 {
-    std::string text;
-    for (const std::string &message : messages)
-        text += (text.empty() ? "" : " | ") + message;
-    return text;
+    std::string error, reason;
+    for (const std::string &message : messages) {
+        size_t at = message.find("(reason: ");
+        if (at != std::string::npos)
+            reason = message.substr(at + 9, message.find("), falling back", at) - at - 9);
+        if (message.rfind("ERROR: ", 0) == 0 && error.empty())
+            error = message.substr(7);
+    }
+    if (error.empty())
+        error = "it gave no reason";
+    return reason.empty() ? error : error + ": " + reason;
 }
 
 // False and `why`: the backends do not take it.
@@ -1144,7 +1152,7 @@ bool open_network(const struct fg_engine_request *request, Model &model, std::st
             load(model, std::move(optimized), true);
             return true;
         }
-        why = list_of(messages);
+        why = why_not(messages);
     } catch (const std::exception &e) {
         why = e.what();
     }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -21,6 +22,7 @@
 #include "common/json.h"
 #include "common/wire.h"
 #include "pipeline/engine_options.h"
+#include "tests/arm_nn.h"
 #include "tests/canvas.h"
 
 #define PATIENCE_NS 30000000000u // then a program hangs, even under a sanitizer
@@ -560,6 +562,36 @@ static void test_configuration_without_matcher(void **state)
     assert_non_null(strstr(r.text, "3 frames in"));
 }
 
+// Layers that fell back are one warning for all networks.
+static void test_fallbacks_are_logged_once(void **state)
+{
+    (void)state;
+    need_models();
+    char path[512], to[400];
+    const char *build = getenv("FACEGATE_BUILD");
+    if (!find_backend("Arm_CpuRef_backend.so", path, sizeof path))
+        fail_msg("Arm NN's CpuRef is not installed");
+    assert_int_equal(mkdir(in_folder("backends"), 0700), 0);
+    snprintf(to, sizeof to, "%s", in_folder("backends/Arm_CpuRef_backend.so"));
+    assert_true(copy_file(path, to));
+    snprintf(path, sizeof path, "%s/tests/backend_toy.so", build ? build : "build");
+    snprintf(to, sizeof to, "%s", in_folder("backends/Test_Acc_backend.so"));
+    assert_true(copy_file(path, to));
+    setenv("FG_TEST_BACKEND_TAKES", "conv", 1);
+    struct run r;
+    snprintf(to, sizeof to, "%s", in_folder("backends"));
+    run_start(&r,
+              ARGS("--frames", "1", "--wait-ms", "30", "--source", source("walk.mjpeg"), "--models",
+                   models_folder(), "--engine", "armnn:TestAcc,CpuRef", "--backend-path", to));
+    assert_int_equal(run_end(&r), 0);
+    unsetenv("FG_TEST_BACKEND_TAKES");
+    assert_non_null(strstr(r.text, "facegate-camera: engine armnn:TestAcc,CpuRef: asked for"));
+    const char *warning = strstr(r.text, "do not run on the backend preferred");
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, "TestAcc: left to others by the test"));
+    assert_null(strstr(warning + 1, "do not run on the backend preferred"));
+}
+
 // A folder with a broken picture in its middle: counted, and the rest is worked on.
 static void test_folder_with_a_broken_picture(void **state)
 {
@@ -630,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_y4m),
         cmocka_unit_test(test_engine_names_on_the_wire),
         cmocka_unit_test(test_configuration_without_matcher),
+        cmocka_unit_test(test_fallbacks_are_logged_once),
         cmocka_unit_test(test_folder_with_a_broken_picture),
         cmocka_unit_test(test_sigterm),
         cmocka_unit_test(test_sigterm_while_it_waits),

@@ -16,6 +16,7 @@
 #include "common/card.h"
 #include "common/clock.h"
 #include "common/wire.h"
+#include "tests/arm_nn.h"
 #include "tests/rig.h"
 #include "tools/client.h"
 #include "tools/csv.h"
@@ -1029,6 +1030,48 @@ static void test_model_placement(void **state)
     assert_string_equal(rig_out, "");
 }
 
+// With the test backend, which takes convolutions alone: what fell back, where to and why.
+static void test_model_fallbacks(void **state)
+{
+    (void)state;
+    NEED_MODELS;
+    char path[512], backends[300];
+    const char *build = getenv("FACEGATE_BUILD");
+    if (!find_backend("Arm_CpuRef_backend.so", path, sizeof path))
+        fail_msg("Arm NN's CpuRef is not installed");
+    snprintf(backends, sizeof backends, "%s", rig_path("backends"));
+    rig_make_folder(backends);
+    assert_true(copy_file(path, rig_path("backends/Arm_CpuRef_backend.so")));
+    snprintf(path, sizeof path, "%s/tests/backend_toy.so", build ? build : "build");
+    assert_true(copy_file(path, rig_path("backends/Test_Acc_backend.so")));
+    setenv("FG_TEST_BACKEND_TAKES", "conv", 1);
+    const char *card = rig_path("models/onet.card");
+    want(rig_run("model", "--runs", "0", "--engine", "armnn:TestAcc,CpuRef", "--backend-path",
+                 backends, "--json", card),
+         0);
+    struct fg_json *json = rig_json();
+    assert_string_equal(fg_json_get_string(json, "engine", ""), "armnn:TestAcc,CpuRef");
+    assert_true(number(json, "fallbacks") == 13); // of 17: 4 are convolutions
+    check_placement(json);
+    fg_json_destroy(json);
+    want(rig_run("model", "--runs", "0", "--engine", "armnn:TestAcc,CpuRef", "--backend-path",
+                 backends, card),
+         0);
+    has(rig_out, "TestAcc: left to others by the test");
+    has(rig_out, "13 of 17 layers fell back; why stands below each");
+    want(rig_run("model", "--engine", "armnn:TestAcc,CpuRef", "--backend-path", backends,
+                 "--require", "TestAcc", card),
+         1);
+    has(rig_err, "TestAcc is required, but layer 1, PRELU");
+    want(rig_run("engines", "--backend-path", backends), 0);
+    has(rig_out,
+        "--engine auto takes xnnpack: auto: Arm NN's TestAcc does not take the network: Layer "
+        "of type");
+    unsetenv("FG_TEST_BACKEND_TAKES");
+    want(rig_run("engines", "--backend-path", backends), 0);
+    has(rig_out, "--engine auto takes armnn:TestAcc: auto: Arm NN");
+}
+
 // A card that fits the file's input but not its outputs fails here as it would at the gate.
 static void test_model_refuses_wrong_kinds(void **state)
 {
@@ -1110,6 +1153,7 @@ int main(void)
         PLAIN(test_eval),
         PLAIN(test_model),
         PLAIN(test_model_placement),
+        PLAIN(test_model_fallbacks),
         PLAIN(test_model_refuses_wrong_kinds),
         PLAIN(test_engine_options),
         PLAIN(test_engines),
