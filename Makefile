@@ -38,16 +38,17 @@ ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
 COMMON   := bus card clock conf error json log notify wire
-ACCEL    := accel backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph infer \
-            isolate layout lower model project tflite uses
+ACCEL    := accel backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph \
+            graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
+            lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
 PIPELINE := align camera_options capture detect embed engine_options frame image image_exif \
             image_jpeg image_png mailbox publish quality sampler shot source source_folder \
             source_mjpeg source_y4m stream track vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
-TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list manner model \
-            people photo placement plain plot portrait problems progress roll score_table status trial \
-            verify watch when
+TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \
+            manner model people photo placement plain plot portrait problems progress roll \
+            score_table status trial verify watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loop take_swap \
             take_walk tally truth view walk
 BENCH    := contest figures kinds onnx peak peer
@@ -57,7 +58,7 @@ TESTS := align armnn bus camera card choice client conf control decide detect dr
          gallery graph image index json matcher quality sampler shot source subject swap tally \
          tflite tools track wire
 SCRIPTS      := setup
-TEST_HELPERS := reference rig small_model tflite_builder
+TEST_HELPERS := operators quantise reference rig small_model tflite_builder
 FUZZ_HELPERS := reference small_model tflite_builder
 FUZZ         := image subject tflite wire y4m
 

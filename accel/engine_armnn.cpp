@@ -513,21 +513,18 @@ Weights depthwise_of(const struct fg_tensor &t, unsigned channels)
                        size);
     to.info.SetShape(TensorShape({times, channels, height, width}));
     if (t.n_scales > 1)
-        to.info.SetQuantizationDim(times == 1 ? 1 : 0);
+        to.info.SetQuantizationDim(0); // as its check wants it; it goes by the output channel
     return to;
 }
 #endif
 
 void build_depthwise(Builder &b)
 {
-    unsigned channels = b.in(0).dims[3];
 #if WEIGHTS_ARE_LAYERS
     Weights filter = weights_of(b.in(1)), bias;
 #else
-    Weights filter = depthwise_of(b.in(1), channels), bias;
+    Weights filter = depthwise_of(b.in(1), b.in(0).dims[3]), bias;
 #endif
-    if (b.in(1).n_scales > 1 && b.in(1).dims[3] != channels)
-        refuse(-ENOTSUP, "one scale a channel with a depth multiplier");
     armnn::DepthwiseConvolution2dDescriptor d;
     set_window(b.n(), d);
     set_dilation(b.n(), d);
@@ -562,27 +559,53 @@ void build_transpose_conv(Builder &b)
     finish(b, feed(layer, slot(b, b.n().inputs[0])));
 }
 
+IConnectableLayer *add_dense(Builder &b, const Weights &filter, const Weights *bias)
+{
+    armnn::FullyConnectedDescriptor d;
+    d.m_TransposeWeightMatrix = true; // stored [out, in]
+    d.m_BiasEnabled = bias != nullptr;
+#if WEIGHTS_ARE_LAYERS
+    IConnectableLayer *layer = b.network->AddFullyConnectedLayer(d, b.label());
+    connect_weights(b, layer, filter, bias);
+    return layer;
+#else
+    return b.network->AddFullyConnectedLayer(d, ConstTensor(filter.info, filter.bytes.data()),
+                                             optional_bias(bias), b.label());
+#endif
+}
+
+// With one scale a row Arm NN 20.08's CpuRef ends in an assertion: a convolution of one cell then.
+IConnectableLayer *add_dense_as_conv(Builder &b, Weights filter, const Weights *bias)
+{
+    armnn::Convolution2dDescriptor d;
+    d.m_StrideX = d.m_StrideY = 1;
+    d.m_BiasEnabled = bias != nullptr;
+    d.m_DataLayout = DataLayout::NHWC;
+    TensorShape shape = filter.info.GetShape();
+    filter.info.SetShape(TensorShape({shape[0], 1, 1, shape[1]}));
+    return add_convolution(b, d, filter, bias);
+}
+
 void build_fully_connected(Builder &b)
 {
     Weights filter = weights_of(b.in(1)), bias;
     unsigned width = b.in(1).dims[1], rows = b.in(1).dims[0];
     unsigned count = static_cast<unsigned>(fg_tensor_elements(&b.in(0))) / width;
-    armnn::FullyConnectedDescriptor d;
-    d.m_TransposeWeightMatrix = true; // stored [out, in]
-    d.m_BiasEnabled = b.has(2);
-    if (d.m_BiasEnabled)
+    bool as_conv = b.in(1).n_scales > 1;
+    if (b.has(2))
         bias = bias_of(b, filter);
-    const Weights *optional = d.m_BiasEnabled ? &bias : nullptr;
-    IOutputSlot *from = reshaped(b, slot(b, b.n().inputs[0]), TensorShape({count, width}));
-#if WEIGHTS_ARE_LAYERS
-    IConnectableLayer *layer = b.network->AddFullyConnectedLayer(d, b.label());
-    connect_weights(b, layer, filter, optional);
-#else
-    IConnectableLayer *layer = b.network->AddFullyConnectedLayer(
-        d, ConstTensor(filter.info, filter.bytes.data()), optional_bias(optional), b.label());
-#endif
+    const Weights *optional = b.has(2) ? &bias : nullptr;
     TensorInfo info = info_of(b.out());
-    info.SetShape(TensorShape({count, rows}));
+    IOutputSlot *from = slot(b, b.n().inputs[0]);
+    if (as_conv) {
+        from = reshaped(b, from, TensorShape({count, 1, 1, width}));
+        info.SetShape(TensorShape({count, 1, 1, rows}));
+    } else {
+        from = reshaped(b, from, TensorShape({count, width}));
+        info.SetShape(TensorShape({count, rows}));
+    }
+    IConnectableLayer *layer =
+        as_conv ? add_dense_as_conv(b, filter, optional) : add_dense(b, filter, optional);
     finish(b, set_output(feed(layer, from), info));
 }
 
@@ -780,30 +803,33 @@ void build_sum(Builder &b)
     finish(b, set_output(times, info));
 }
 
-// A maximum along neighbouring dimensions is a pool over [before, reduced, 1, after].
-void build_reduce_max(Builder &b)
+// A maximum along one dimension is a pool over [before, that one, 1, after].
+IOutputSlot *add_max(Builder &b, IOutputSlot *from, unsigned before, unsigned side, unsigned after)
 {
-    unsigned shape[] = {1, 1, 1, 1}, part = 0;
-    for (unsigned k = 0; k < b.in(0).n_dims; k++) {
-        bool reduced = b.n().axes >> k & 1;
-        if (reduced && part == 3)
-            refuse(-ENOTSUP, "a maximum along dimensions that are not neighbours");
-        if (reduced)
-            part = 1;
-        else if (part == 1)
-            part = 3;
-        shape[part] *= b.in(0).dims[k];
-    }
     armnn::Pooling2dDescriptor d;
     d.m_PoolType = armnn::PoolingAlgorithm::Max;
-    d.m_PoolHeight = shape[1];
+    d.m_PoolHeight = side;
     d.m_PoolWidth = d.m_StrideX = d.m_StrideY = 1;
     d.m_DataLayout = DataLayout::NHWC;
-    IOutputSlot *from = reshaped(b, slot(b, b.n().inputs[0]), TensorShape(4, shape));
-    shape[1] = 1;
+    from = reshaped(b, from, TensorShape({before, side, 1, after}));
     TensorInfo info = info_of(b.out());
-    info.SetShape(TensorShape(4, shape));
-    finish(b, set_output(feed(b.network->AddPooling2dLayer(d, b.label()), from), info));
+    info.SetShape(TensorShape({before, 1, 1, after}));
+    return set_output(feed(b.network->AddPooling2dLayer(d, b.label()), from), info);
+}
+
+void build_reduce_max(Builder &b)
+{
+    const struct fg_tensor &in = b.in(0);
+    IOutputSlot *from = slot(b, b.n().inputs[0]);
+    unsigned before = 1, after = static_cast<unsigned>(fg_tensor_elements(&in));
+    for (unsigned k = 0; k < in.n_dims; k++) {
+        after /= in.dims[k];
+        if (b.n().axes >> k & 1)
+            from = add_max(b, from, before, in.dims[k], after);
+        else
+            before *= in.dims[k];
+    }
+    finish(b, from);
 }
 
 void build_concat(Builder &b)
@@ -811,7 +837,7 @@ void build_concat(Builder &b)
     std::vector<IOutputSlot *> parts;
     for (unsigned k = 0; k < b.n().n_inputs; k++)
         parts.push_back(slot(b, b.n().inputs[k]));
-    finish(b, join(b, parts, b.n().axis));
+    finish(b, parts.size() == 1 ? parts[0] : join(b, parts, b.n().axis));
 }
 
 void build_slice(Builder &b)
@@ -827,6 +853,8 @@ void build_pad(Builder &b)
     armnn::PadDescriptor d;
     for (unsigned k = 0; k < b.in(0).n_dims; k++)
         d.m_PadList.emplace_back(b.n().pad_before[k], b.n().pad_after[k]);
+    if (b.in(0).n_scales > 0) // of stored values
+        d.m_PadValue = static_cast<float>(b.in(0).zero_points[0]);
     finish(b, feed(b.network->AddPadLayer(d, b.label()), slot(b, b.n().inputs[0])));
 }
 
@@ -1109,6 +1137,8 @@ void report(const struct fg_engine_request *request, const Model &model,
     std::stringstream dot;
     Reasons reasons{messages};
     optimized.SerializeToDot(dot);
+    if (model.fp16 && dot.str().find("convert_fp32_to_fp16") == std::string::npos)
+        fg_engine_note(request, "fp16: no layer is computed in float16");
     for (std::string line; std::getline(dot, line);) {
         std::string name = field(line, "LayerName"), backend = field(line, "BackendID");
         if (backend.empty() || is_carrier(name))

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The XNNPACK engine: a lowered graph into an XNNPACK subgraph, float32.
 //
-// Written for Debian 12's XNNPACK (2022-02-16), whose subgraphs have no concatenation, no EXP and
-// no reductions. Concatenations that layout.c can't place become sums of padded parts.
+// Written for Debian 12's XNNPACK (2022-02-16), whose subgraphs lack many operators. These are
+// spelled with others: concatenations that layout.c can't place as sums of padded parts, reductions
+// as pools, slices and nearest-neighbour resizing as transposed convolutions, EXP and TANH by the
+// sigmoid. A transpose that moves values is refused, and so is all that is quantised.
 #include <xnnpack.h>
 
 #include <errno.h>
@@ -82,21 +84,50 @@ static int define_external(struct builder *b, const struct fg_tensor *tensor, vo
     return define(b, tensor->n_dims, tensor->dims, NULL, id, flags, ret);
 }
 
-// XNNPACK packs weights while it builds, but reads other constants at run time, when the graph
-// is gone.
-static int define_constant(struct builder *b, const struct fg_tensor *tensor, uint32_t *ret)
+// Memory for a constant that lives as long as the model, zeroed; NULL without memory.
+static void *keep(struct builder *b, size_t bytes)
 {
-    size_t room = (tensor->bytes + FG_ENGINE_SLACK + 63) & ~(size_t)63;
+    size_t room = (bytes + FG_ENGINE_SLACK + 63) & ~(size_t)63;
     void **copies = realloc(b->model->copies, (b->model->n_copies + 1u) * sizeof *b->model->copies);
     if (copies)
         b->model->copies = copies;
     void *copy = copies ? aligned_alloc(64, room) : NULL;
     if (!copy)
-        return -ENOMEM;
+        return NULL;
     b->model->copies[b->model->n_copies++] = copy;
-    memset(copy, 0, room);
+    return memset(copy, 0, room);
+}
+
+// XNNPACK packs weights while it builds, but reads other constants at run time, when the graph
+// is gone.
+static int define_constant(struct builder *b, const struct fg_tensor *tensor, uint32_t *ret)
+{
+    void *copy = keep(b, tensor->bytes);
+    if (!copy)
+        return -ENOMEM;
     memcpy(copy, tensor->data, tensor->bytes);
     return define(b, tensor->n_dims, tensor->dims, copy, XNN_INVALID_VALUE_ID, 0, ret);
+}
+
+// A constant with one number everywhere.
+static int define_filled(struct builder *b, unsigned n_dims, const uint32_t *dims, float number,
+                         uint32_t *ret)
+{
+    size_t n = 1;
+    for (unsigned d = 0; d < n_dims; d++)
+        n *= dims[d];
+    float *copy = keep(b, n * sizeof *copy);
+    if (!copy)
+        return -ENOMEM;
+    for (size_t k = 0; k < n; k++)
+        copy[k] = number;
+    return define(b, n_dims, dims, copy, XNN_INVALID_VALUE_ID, 0, ret);
+}
+
+// A value between two XNNPACK nodes.
+static int define_between(struct builder *b, unsigned n_dims, const uint32_t *dims, uint32_t *ret)
+{
+    return define(b, n_dims, dims, NULL, XNN_INVALID_VALUE_ID, 0, ret);
 }
 
 // The XNNPACK value of a tensor, defined at its first use.
@@ -137,6 +168,8 @@ static int weights(struct builder *b, const struct fg_node *node, unsigned k, bo
                   XNN_INVALID_VALUE_ID, 0, ret);
 }
 
+// ---- convolutions -------------------------------------------------------------------------------
+
 static int add_conv(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
 {
     uint32_t filter, bias;
@@ -147,16 +180,36 @@ static int add_conv(struct builder *b, const struct fg_node *n, uint32_t in, uin
         return r;
     struct range range = range_of(n);
     const uint32_t *f = b->graph->tensors[n->inputs[1]].dims;
-    uint32_t channels = b->graph->tensors[n->inputs[0]].dims[3];
+    uint32_t channels = b->graph->tensors[n->inputs[0]].dims[3], groups = channels / f[3];
     if (n->op == FG_OP_CONV)
         return code_of(xnn_define_convolution_2d(
             b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2], f[1],
-            f[2], n->stride_h, n->stride_w, n->dilation_h, n->dilation_w, 1, channels, f[0],
-            range.low, range.high, in, filter, bias, out, 0));
+            f[2], n->stride_h, n->stride_w, n->dilation_h, n->dilation_w, groups, f[3],
+            f[0] / groups, range.low, range.high, in, filter, bias, out, 0));
+    if (n->op == FG_OP_TRANSPOSE_CONV)
+        return code_of(xnn_define_deconvolution_2d(
+            b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2], 0, 0,
+            f[1], f[2], n->stride_h, n->stride_w, 1, 1, 1, channels, f[0], range.low, range.high,
+            in, filter, bias, out, 0));
     return code_of(xnn_define_depthwise_convolution_2d(
         b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2], f[1],
         f[2], n->stride_h, n->stride_w, n->dilation_h, n->dilation_w, f[3] / channels, channels,
         range.low, range.high, in, filter, bias, out, 0));
+}
+
+// A transposed convolution of each channel by itself with a filter of ones: repeats each cell
+// `factor` times, and cuts cells off, which is exact.
+static int spread(struct builder *b, const uint32_t factor[2], const uint32_t cut[2],
+                  uint32_t channels, uint32_t in, uint32_t out)
+{
+    const uint32_t dims[] = {channels, factor[0], factor[1], 1};
+    uint32_t ones;
+    int r = define_filled(b, 4, dims, 1, &ones);
+    return r < 0 ? r
+                 : code_of(xnn_define_deconvolution_2d(b->subgraph, cut[0], 0, cut[1], 0, 0, 0,
+                                                       factor[0], factor[1], factor[0], factor[1],
+                                                       1, 1, channels, 1, 1, -INFINITY, INFINITY,
+                                                       in, ones, XNN_INVALID_VALUE_ID, out, 0));
 }
 
 static int add_fully_connected(struct builder *b, const struct fg_node *n, uint32_t in,
@@ -174,13 +227,68 @@ static int add_fully_connected(struct builder *b, const struct fg_node *n, uint3
                                               n->keep_dims ? 0 : XNN_FLAG_TENSORFLOW_RESHAPE_2D));
 }
 
+// A window of one cell, which XNNPACK does not call a pool: only its stride and range count.
+static int add_single_cells(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
+{
+    uint32_t channels = b->graph->tensors[n->output].dims[3], ones;
+    const uint32_t dims[] = {1, 1, 1, channels};
+    struct range range = range_of(n);
+    int r = define_filled(b, 4, dims, 1, &ones);
+    return r < 0 ? r
+                 : code_of(xnn_define_depthwise_convolution_2d(
+                       b->subgraph, 0, 0, 0, 0, 1, 1, n->stride_h, n->stride_w, 1, 1, 1, channels,
+                       range.low, range.high, in, ones, XNN_INVALID_VALUE_ID, out, 0));
+}
+
+// Strides beyond the window, which newer XNNPACKs refuse: every window, of which some are taken.
+static int add_sparse_pool(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
+{
+    const uint32_t *from = b->graph->tensors[n->inputs[0]].dims;
+    const uint32_t all[] = {from[0], from[1] + n->pad_before[1] + n->pad_after[1] - n->kernel_h + 1,
+                            from[2] + n->pad_before[2] + n->pad_after[2] - n->kernel_w + 1,
+                            from[3]};
+    uint32_t windows;
+    int r = define_between(b, 4, all, &windows);
+    if (r == 0)
+        r = code_of(xnn_define_max_pooling_2d(
+            b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2],
+            n->kernel_h, n->kernel_w, 1, 1, 1, 1, -INFINITY, INFINITY, in, windows, 0));
+    return r < 0 ? r : add_single_cells(b, n, windows, out);
+}
+
 static int add_pool(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
 {
     struct range range = range_of(n);
+    if (n->kernel_h == 1 && n->kernel_w == 1)
+        return add_single_cells(b, n, in, out);
+    if (n->op == FG_OP_AVERAGE_POOL)
+        return code_of(xnn_define_average_pooling_2d(
+            b->subgraph, n->pad_before[1], n->pad_after[2], n->pad_after[1], n->pad_before[2],
+            n->kernel_h, n->kernel_w, n->stride_h, n->stride_w, range.low, range.high, in, out, 0));
+    if (n->stride_h > n->kernel_h || n->stride_w > n->kernel_w)
+        return add_sparse_pool(b, n, in, out);
     return code_of(xnn_define_max_pooling_2d(b->subgraph, n->pad_before[1], n->pad_after[2],
                                              n->pad_after[1], n->pad_before[2], n->kernel_h,
-                                             n->kernel_w, n->stride_h, n->stride_w, n->dilation_h,
-                                             n->dilation_w, range.low, range.high, in, out, 0));
+                                             n->kernel_w, n->stride_h, n->stride_w, 1, 1, range.low,
+                                             range.high, in, out, 0));
+}
+
+// ---- cell by cell -------------------------------------------------------------------------------
+
+// out = in MUL, MAXIMUM or SUB a number.
+static int with_number(struct builder *b, enum fg_op op, uint32_t in, float number, uint32_t out)
+{
+    const uint32_t one = 1;
+    uint32_t constant;
+    int r = define_filled(b, 1, &one, number, &constant);
+    if (r < 0)
+        return r;
+    if (op == FG_OP_MUL)
+        return code_of(
+            xnn_define_multiply2(b->subgraph, -INFINITY, INFINITY, in, constant, out, 0));
+    if (op == FG_OP_MAXIMUM)
+        return code_of(xnn_define_maximum2(b->subgraph, in, constant, out, 0));
+    return code_of(xnn_define_subtract(b->subgraph, -INFINITY, INFINITY, in, constant, out, 0));
 }
 
 static int add_binary(struct builder *b, const struct fg_node *n, uint32_t x, uint32_t out)
@@ -197,10 +305,66 @@ static int add_binary(struct builder *b, const struct fg_node *n, uint32_t x, ui
         return code_of(xnn_define_subtract(b->subgraph, range.low, range.high, x, y, out, 0));
     case FG_OP_MUL:
         return code_of(xnn_define_multiply2(b->subgraph, range.low, range.high, x, y, out, 0));
+    case FG_OP_MAXIMUM:
+        return code_of(xnn_define_maximum2(b->subgraph, x, y, out, 0));
+    case FG_OP_MINIMUM:
+        return code_of(xnn_define_minimum2(b->subgraph, x, y, out, 0));
     default:
         return code_of(xnn_define_divide(b->subgraph, range.low, range.high, x, y, out, 0));
     }
 }
+
+// tanh x = 2 sigmoid(2 x) - 1
+static int add_tanh(struct builder *b, const struct fg_tensor *t, uint32_t in, uint32_t out)
+{
+    uint32_t twice = 0, sigmoid = 0, wide = 0;
+    int r = define_between(b, t->n_dims, t->dims, &twice);
+    if (r == 0)
+        r = define_between(b, t->n_dims, t->dims, &sigmoid);
+    if (r == 0)
+        r = define_between(b, t->n_dims, t->dims, &wide);
+    if (r == 0)
+        r = with_number(b, FG_OP_MUL, in, 2, twice);
+    if (r == 0)
+        r = code_of(xnn_define_sigmoid(b->subgraph, twice, sigmoid, 0));
+    if (r == 0)
+        r = with_number(b, FG_OP_MUL, sigmoid, 2, wide);
+    if (r == 0)
+        r = with_number(b, FG_OP_SUB, wide, 1, out);
+    return r;
+}
+
+// exp x = sigmoid(x) / sigmoid(-x), each of which is exact to its last digits
+static int add_exp(struct builder *b, const struct fg_tensor *t, uint32_t in, uint32_t out)
+{
+    uint32_t minus = 0, above = 0, below = 0;
+    int r = define_between(b, t->n_dims, t->dims, &minus);
+    if (r == 0)
+        r = define_between(b, t->n_dims, t->dims, &above);
+    if (r == 0)
+        r = define_between(b, t->n_dims, t->dims, &below);
+    if (r == 0)
+        r = code_of(xnn_define_negate(b->subgraph, in, minus, 0));
+    if (r == 0)
+        r = code_of(xnn_define_sigmoid(b->subgraph, in, above, 0));
+    if (r == 0)
+        r = code_of(xnn_define_sigmoid(b->subgraph, minus, below, 0));
+    if (r == 0)
+        r = code_of(xnn_define_divide(b->subgraph, -INFINITY, INFINITY, above, below, out, 0));
+    return r;
+}
+
+static int add_softmax(struct builder *b, const struct fg_node *n, const struct fg_tensor *t,
+                       uint32_t in, uint32_t out)
+{
+    uint32_t sharp = in;
+    int r = n->beta == 1 ? 0 : define_between(b, t->n_dims, t->dims, &sharp);
+    if (r == 0 && n->beta != 1)
+        r = with_number(b, FG_OP_MUL, in, n->beta, sharp);
+    return r < 0 ? r : code_of(xnn_define_softmax(b->subgraph, sharp, out, 0));
+}
+
+// ---- moving -------------------------------------------------------------------------------------
 
 static int add_copy(struct builder *b, const struct fg_tensor *shape, uint32_t in, uint32_t out)
 {
@@ -270,20 +434,223 @@ static int add_resize(struct builder *b, const struct fg_node *n, uint32_t in, u
         xnn_define_static_resize_bilinear_2d(b->subgraph, dims[1], dims[2], in, out, flags));
 }
 
+// Whole factors only: there, all conventions but align_corners repeat each cell.
+static int add_resize_nearest(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
+{
+    const uint32_t *from = b->graph->tensors[n->inputs[0]].dims;
+    const struct fg_tensor *to = &b->graph->tensors[n->output];
+    const uint32_t factor[] = {to->dims[1] / from[1], to->dims[2] / from[2]}, none[] = {0, 0};
+    for (unsigned d = 1; d <= 2; d++)
+        if (to->dims[d] % from[d] || (n->align_corners && from[d] != 1 && from[d] != to->dims[d]))
+            return -ENOTSUP;
+    if (factor[0] == 1 && factor[1] == 1)
+        return add_copy(b, to, in, out);
+    return spread(b, factor, none, from[3], in, out);
+}
+
+// A view of a value as [outer, n, 1, inner].
+static int view(struct builder *b, uint32_t outer, uint32_t n, uint32_t inner, uint32_t in,
+                uint32_t *ret)
+{
+    const struct fg_tensor shape = {.n_dims = 4, .dims = {outer, n, 1, inner}};
+    int r = define_between(b, 4, shape.dims, ret);
+    return r < 0 ? r : add_copy(b, &shape, in, *ret);
+}
+
+static uint32_t product(const uint32_t *dims, unsigned from, unsigned to)
+{
+    uint32_t n = 1;
+    for (unsigned d = from; d < to; d++)
+        n *= dims[d];
+    return n;
+}
+
+// Many channels need much memory for their filters of ones: rows of them do as well.
+static uint32_t channels_in(uint32_t inner)
+{
+    uint32_t channels = inner < 256 ? inner : 256;
+    while (inner % channels)
+        channels--;
+    return channels;
+}
+
+// Cuts one dimension after the other: a transposed convolution with 1x1 ones drops its padding.
+static int add_slice(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
+{
+    static const uint32_t once[] = {1, 1};
+    const struct fg_tensor *to = &b->graph->tensors[n->output];
+    uint32_t dims[FG_MAX_DIMS], viewed = 0, kept = 0;
+    memcpy(dims, b->graph->tensors[n->inputs[0]].dims, sizeof dims);
+    int r = 0;
+    for (unsigned d = 0; r == 0 && d < to->n_dims; d++) {
+        if (dims[d] == to->dims[d])
+            continue;
+        uint32_t outer = product(dims, 0, d), inner = product(dims, d + 1, to->n_dims);
+        uint32_t channels = channels_in(inner), rows = inner / channels;
+        const uint32_t cut[] = {n->begin[d] * rows, (dims[d] - n->begin[d] - to->dims[d]) * rows};
+        const uint32_t left[] = {outer, to->dims[d] * rows, 1, channels};
+        r = view(b, outer, dims[d] * rows, channels, in, &viewed);
+        if (r == 0)
+            r = define_between(b, 4, left, &kept);
+        if (r == 0)
+            r = spread(b, once, cut, channels, viewed, kept);
+        dims[d] = to->dims[d];
+        in = kept;
+    }
+    return r < 0 ? r : add_copy(b, to, in, out);
+}
+
+// ---- reductions ---------------------------------------------------------------------------------
+
+// The mean along the last dimension: a fully-connected layer with one output.
+static int mean_of_rows(struct builder *b, unsigned n_dims, const uint32_t *dims, uint32_t in,
+                        uint32_t *ret)
+{
+    uint32_t n = dims[n_dims - 1], share, to[FG_MAX_DIMS];
+    const uint32_t filter[] = {1, n};
+    memcpy(to, dims, n_dims * sizeof *to);
+    to[n_dims - 1] = 1;
+    int r = define_filled(b, 2, filter, 1 / (float)n, &share);
+    if (r == 0)
+        r = define_between(b, n_dims, to, ret);
+    return r < 0 ? r
+                 : code_of(xnn_define_fully_connected(b->subgraph, -INFINITY, INFINITY, in, share,
+                                                      XNN_INVALID_VALUE_ID, *ret, 0));
+}
+
+// Reduces the middle of [outer, n, inner] to its mean or its maximum.
+static int reduce_middle(struct builder *b, enum fg_op op, uint32_t outer, uint32_t n,
+                         uint32_t inner, uint32_t in, uint32_t *ret)
+{
+    uint32_t viewed;
+    if (op != FG_OP_REDUCE_MAX && inner == 1) {
+        const struct fg_tensor rows = {.n_dims = 2, .dims = {outer, n}};
+        int r = define_between(b, 2, rows.dims, &viewed);
+        if (r == 0)
+            r = add_copy(b, &rows, in, viewed);
+        return r < 0 ? r : mean_of_rows(b, 2, rows.dims, viewed, ret);
+    }
+    const uint32_t to[] = {outer, 1, 1, inner};
+    int r = view(b, outer, n, inner, in, &viewed);
+    if (r == 0)
+        r = define_between(b, 4, to, ret);
+    if (r < 0)
+        return r;
+    if (op == FG_OP_REDUCE_MAX)
+        return code_of(xnn_define_max_pooling_2d(b->subgraph, 0, 0, 0, 0, n, 1, 1, 1, 1, 1,
+                                                 -INFINITY, INFINITY, viewed, *ret, 0));
+    return code_of(
+        xnn_define_global_average_pooling_2d(b->subgraph, -INFINITY, INFINITY, viewed, *ret, 0));
+}
+
+// Neighbouring axes at once; a mean of means over equal parts is the mean.
+static int add_reduce(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
+{
+    const struct fg_tensor *from = &b->graph->tensors[n->inputs[0]];
+    const struct fg_tensor *to = &b->graph->tensors[n->output];
+    uint32_t dims[FG_MAX_DIMS], scaled = 0;
+    float cells = 1;
+    int r = 0;
+    memcpy(dims, from->dims, sizeof dims);
+    for (unsigned d = 0, end; r == 0 && d < from->n_dims; d = end + 1) {
+        end = d;
+        while (end < from->n_dims && n->axes >> end & 1)
+            end++;
+        uint32_t reduced = product(dims, d, end);
+        if (reduced == 1)
+            continue;
+        r = reduce_middle(b, n->op, product(dims, 0, d), reduced, product(dims, end, from->n_dims),
+                          in, &in);
+        cells *= (float)reduced;
+        for (unsigned k = d; k < end; k++)
+            dims[k] = 1;
+    }
+    if (r == 0 && n->op == FG_OP_SUM && cells != 1) {
+        r = define_between(b, to->n_dims, to->dims, &scaled);
+        if (r == 0)
+            r = add_copy(b, to, in, scaled);
+        return r < 0 ? r : with_number(b, FG_OP_MUL, scaled, cells, out);
+    }
+    return r < 0 ? r : add_copy(b, to, in, out);
+}
+
+// x / sqrt(max(n mean(x x), epsilon))
+static int add_l2_norm(struct builder *b, const struct fg_node *n, const struct fg_tensor *t,
+                       uint32_t in, uint32_t out)
+{
+    uint32_t square = 0, sum = 0, scaled = 0, least = 0, norm = 0, dims[FG_MAX_DIMS];
+    memcpy(dims, t->dims, sizeof dims);
+    dims[t->n_dims - 1] = 1;
+    int r = define_between(b, t->n_dims, t->dims, &square);
+    if (r == 0)
+        r = define_between(b, t->n_dims, dims, &scaled);
+    if (r == 0)
+        r = define_between(b, t->n_dims, dims, &least);
+    if (r == 0)
+        r = define_between(b, t->n_dims, dims, &norm);
+    if (r == 0)
+        r = code_of(xnn_define_square(b->subgraph, in, square, 0));
+    if (r == 0)
+        r = mean_of_rows(b, t->n_dims, t->dims, square, &sum);
+    if (r == 0)
+        r = with_number(b, FG_OP_MUL, sum, (float)t->dims[t->n_dims - 1], scaled);
+    if (r == 0)
+        r = with_number(b, FG_OP_MAXIMUM, scaled, n->epsilon, least);
+    if (r == 0)
+        r = code_of(xnn_define_square_root(b->subgraph, least, norm, 0));
+    return r < 0 ? r
+                 : code_of(xnn_define_divide(b->subgraph, -INFINITY, INFINITY, in, norm, out, 0));
+}
+
+// ---- the graph ----------------------------------------------------------------------------------
+
+static int add_unary(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
+{
+    const struct fg_tensor *t = &b->graph->tensors[n->output];
+    switch (n->op) {
+    case FG_OP_ABS:
+        return code_of(xnn_define_abs(b->subgraph, in, out, 0));
+    case FG_OP_EXP:
+        return add_exp(b, t, in, out);
+    case FG_OP_HARD_SWISH:
+        return code_of(xnn_define_hardswish(b->subgraph, in, out, 0));
+    case FG_OP_LEAKY_RELU:
+        return code_of(xnn_define_leaky_relu(b->subgraph, n->slope, in, out, 0));
+    case FG_OP_LOGISTIC:
+        return code_of(xnn_define_sigmoid(b->subgraph, in, out, 0));
+    case FG_OP_NEG:
+        return code_of(xnn_define_negate(b->subgraph, in, out, 0));
+    case FG_OP_RELU:
+        return code_of(xnn_define_clamp(b->subgraph, 0, INFINITY, in, out, 0));
+    case FG_OP_RELU6:
+        return code_of(xnn_define_clamp(b->subgraph, 0, 6, in, out, 0));
+    case FG_OP_SOFTMAX:
+        return add_softmax(b, n, t, in, out);
+    case FG_OP_TANH:
+        return add_tanh(b, t, in, out);
+    default:
+        return -ENOTSUP;
+    }
+}
+
 static int add_op(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
 {
     switch (n->op) {
     case FG_OP_CONV:
     case FG_OP_DEPTHWISE:
+    case FG_OP_TRANSPOSE_CONV:
         return add_conv(b, n, in, out);
     case FG_OP_FULLY_CONNECTED:
         return add_fully_connected(b, n, in, out);
+    case FG_OP_AVERAGE_POOL:
     case FG_OP_MAX_POOL:
         return add_pool(b, n, in, out);
     case FG_OP_ADD:
     case FG_OP_SUB:
     case FG_OP_MUL:
     case FG_OP_DIV:
+    case FG_OP_MAXIMUM:
+    case FG_OP_MINIMUM:
         return add_binary(b, n, in, out);
     case FG_OP_PRELU:
         return add_prelu(b, n, in, out);
@@ -295,19 +662,34 @@ static int add_op(struct builder *b, const struct fg_node *n, uint32_t in, uint3
         return add_copy(b, &b->graph->tensors[n->output], in, out);
     case FG_OP_RESIZE_BILINEAR:
         return add_resize(b, n, in, out);
-    case FG_OP_SOFTMAX:
-        return n->beta == 1 ? code_of(xnn_define_softmax(b->subgraph, in, out, 0)) : -ENOTSUP;
-    case FG_OP_RELU:
-        return code_of(xnn_define_clamp(b->subgraph, 0, INFINITY, in, out, 0));
-    case FG_OP_RELU6:
-        return code_of(xnn_define_clamp(b->subgraph, 0, 6, in, out, 0));
-    case FG_OP_ABS:
-        return code_of(xnn_define_abs(b->subgraph, in, out, 0));
-    case FG_OP_NEG:
-        return code_of(xnn_define_negate(b->subgraph, in, out, 0));
+    case FG_OP_RESIZE_NEAREST:
+        return add_resize_nearest(b, n, in, out);
+    case FG_OP_SLICE:
+        return add_slice(b, n, in, out);
+    case FG_OP_SUM:
+    case FG_OP_MEAN:
+    case FG_OP_REDUCE_MAX:
+        return add_reduce(b, n, in, out);
+    case FG_OP_L2_NORM:
+        return add_l2_norm(b, n, &b->graph->tensors[n->output], in, out);
     default:
-        return -ENOTSUP;
+        return add_unary(b, n, in, out);
     }
+}
+
+static int refuse_quantised(struct builder *b, unsigned i)
+{
+    const struct fg_node *node = &b->graph->nodes[i];
+    const struct fg_tensor *in = &b->graph->tensors[node->inputs[0]];
+    const struct fg_tensor *out = &b->graph->tensors[node->output];
+    if (in->type == FG_FLOAT32 && out->type == FG_FLOAT32)
+        return 0;
+    return fg_fail(b->err, -ENOTSUP,
+                   "XNNPACK does not support operators[%u] %s that makes '%.100s' from %s to %s: "
+                   "it is used for float32 only here, other models run on Arm NN (set engine = "
+                   "armnn)",
+                   i, fg_op_name(node->op), out->name, fg_type_name(in->type),
+                   fg_type_name(out->type));
 }
 
 static int add_node(struct builder *b, unsigned i)
@@ -316,17 +698,19 @@ static int add_node(struct builder *b, unsigned i)
     uint32_t in, out;
     snprintf(b->request->places[i].backend, sizeof b->request->places[i].backend, "%s",
              b->layout.free[i] ? "alias" : "xnnpack");
-    if (b->layout.free[i])
-        return 0;
-    int r = value(b, node->inputs[0], &in);
+    int r = refuse_quantised(b, i);
+    if (r < 0 || b->layout.free[i])
+        return r;
+    r = value(b, node->inputs[0], &in);
     if (r == 0)
         r = value(b, node->output, &out);
     if (r == 0)
         r = add_op(b, node, in, out);
     if (r < 0)
-        return fg_fail(b->err, r, "XNNPACK %s operators[%u] %s that makes '%.100s'",
+        return fg_fail(b->err, r, "XNNPACK %s operators[%u] %s that makes '%.100s'%s",
                        r == -ENOTSUP ? "does not support" : "refused", i, fg_op_name(node->op),
-                       b->graph->tensors[node->output].name);
+                       b->graph->tensors[node->output].name,
+                       r == -ENOTSUP ? " as it is here (set engine = armnn)" : "");
     return 0;
 }
 

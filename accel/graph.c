@@ -194,14 +194,21 @@ int fg_graph_add_node(struct fg_graph *graph, const struct fg_node *node, struct
 uint64_t fg_graph_node_macs(const struct fg_graph *graph, unsigned index)
 {
     const struct fg_node *node = &graph->nodes[index];
-    if (node->op != FG_OP_CONV && node->op != FG_OP_DEPTHWISE && node->op != FG_OP_FULLY_CONNECTED)
-        return 0;
-    const struct fg_tensor *filter = &graph->tensors[node->inputs[1]];
     uint64_t outputs = fg_tensor_elements(&graph->tensors[node->output]);
-    if (node->op == FG_OP_FULLY_CONNECTED)
-        return outputs * filter->dims[1];
-    uint64_t window = (uint64_t)filter->dims[1] * filter->dims[2];
-    return outputs * window * (node->op == FG_OP_CONV ? filter->dims[3] : 1);
+    const uint32_t *filter = node->n_inputs > 1 ? graph->tensors[node->inputs[1]].dims : NULL;
+    switch (node->op) {
+    case FG_OP_CONV: // a group's channels only
+        return outputs * filter[1] * filter[2] * filter[3];
+    case FG_OP_DEPTHWISE:
+        return outputs * filter[1] * filter[2];
+    case FG_OP_FULLY_CONNECTED:
+        return outputs * filter[1];
+    case FG_OP_TRANSPOSE_CONV: // each input cell meets the whole filter of its channel
+        return fg_tensor_elements(&graph->tensors[node->inputs[0]]) * filter[0] * filter[1] *
+               filter[2];
+    default:
+        return 0;
+    }
 }
 
 uint64_t fg_graph_macs(const struct fg_graph *graph)
@@ -249,10 +256,10 @@ void fg_graph_describe(const struct fg_graph *graph, unsigned index, char *text,
     static const char *const activations[] = {"", " relu", " relu6"};
     const struct fg_node *node = &graph->nodes[index];
     size_t at = append(text, size, 0, "%s", fg_op_name(node->op));
-    if (node->op == FG_OP_CONV || node->op == FG_OP_DEPTHWISE) {
+    if (node->op == FG_OP_CONV || node->op == FG_OP_DEPTHWISE || node->op == FG_OP_TRANSPOSE_CONV) {
         const struct fg_tensor *filter = &graph->tensors[node->inputs[1]];
         at = append(text, size, at, " %ux%u/%u", filter->dims[1], filter->dims[2], node->stride_h);
-    } else if (node->op == FG_OP_MAX_POOL) {
+    } else if (node->op == FG_OP_MAX_POOL || node->op == FG_OP_AVERAGE_POOL) {
         at = append(text, size, at, " %ux%u/%u", node->kernel_h, node->kernel_w, node->stride_h);
     }
     at = append_shape(text, size, at, &graph->tensors[node->inputs[0]]);

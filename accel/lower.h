@@ -10,11 +10,15 @@ extern "C" {
 #endif
 
 // Rewrites the graph in place:
-//   - computes nodes of constants (among them DEQUANTIZE of float16 weights);
+//   - computes nodes of constants (among them DEQUANTIZE of float16 and int8 weights);
 //   - recognises PReLU in its two TFLite spellings, relu(x) + c (x - |x|) with slope 2c and
 //     relu(x) + c (-relu(-x)) with slope c, and softmax spelled REDUCE_MAX, SUB, EXP, SUM, DIV;
+//   - folds BATCH_NORM, and factors and terms by channel, into the linear layer before them where
+//     nobody else reads it; a BATCH_NORM left over becomes MUL and ADD;
+//   - turns a TRANSPOSE that moves only dimensions of 1 into a RESHAPE;
 //   - fuses RELU and RELU6 into the node before them, spatial PAD into the convolution after it,
-//     and a linear 1x1 convolution into a 1x1 convolution after it where that saves work;
+//     and a linear 1x1 convolution into a 1x1 convolution after it where that saves work; in a
+//     quantised part only where no stored value changes;
 //   - sets the batch to 1;
 //   - drops what no output needs.
 // Slopes may have any sign and size, so PReLU is never turned into a maximum.

@@ -18,6 +18,18 @@ struct layer { // the last linear one: out = W in + b
     const float *w, *b; // b may be NULL
 };
 
+// A layer of float32 weights that mixes all its inputs: no groups, no int8.
+static bool is_linear(const struct fg_graph *graph, const struct fg_node *node)
+{
+    if ((node->op != FG_OP_CONV && node->op != FG_OP_FULLY_CONNECTED) ||
+        node->activation != FG_ACT_NONE)
+        return false;
+    const struct fg_tensor *in = &graph->tensors[node->inputs[0]];
+    const struct fg_tensor *filter = &graph->tensors[node->inputs[1]];
+    bool whole = node->op == FG_OP_FULLY_CONNECTED || filter->dims[3] == in->dims[3];
+    return filter->data && filter->type == FG_FLOAT32 && whole;
+}
+
 // Walks back from the output over reshapes to the linear layer.
 static int find_layer(const struct fg_graph *graph, struct layer *ret, struct fg_error *err)
 {
@@ -36,8 +48,7 @@ static int find_layer(const struct fg_graph *graph, struct layer *ret, struct fg
     if (!alone || at == FG_NO_NODE)
         return fg_fail(err, -EINVAL, "projection: the model needs one output of one linear layer");
     const struct fg_node *node = &graph->nodes[at];
-    bool linear = (node->op == FG_OP_CONV || node->op == FG_OP_FULLY_CONNECTED) &&
-                  node->activation == FG_ACT_NONE && graph->tensors[node->inputs[1]].data;
+    bool linear = is_linear(graph, node);
     bool bias = linear && node->n_inputs > 2 && node->inputs[2] != FG_NO_TENSOR;
     if (!linear || (bias && !graph->tensors[node->inputs[2]].data))
         return fg_fail(err, -EINVAL, "projection: operators[%u] %s is no linear layer of constants",

@@ -18,9 +18,11 @@ extern "C" {
 #endif
 
 // Reads a model of one subgraph; `bytes` need no alignment and may go away afterwards. The graph
-// has passed fg_graph_check and is not lowered yet: node i is operators[i] of the file. Constant
-// operands that only describe a node (axes, paddings, new shapes) become its attributes, and
-// TensorFlow's SAME padding becomes explicit (an odd cell goes bottom and right).
+// has passed fg_graph_check and is not lowered yet: node i is operators[i] of the file, but that a
+// split becomes a slice for each of its parts and a slice that drops dimensions gets a reshape
+// after it; those behind them move up. Constant operands that only describe a node (axes, paddings,
+// new shapes) become its attributes, and TensorFlow's SAME padding becomes explicit (an odd cell
+// goes bottom and right).
 // Success: 0, *ret owned by the caller (fg_graph_destroy). Failure, *ret untouched: -EINVAL damaged
 // or contradictory, -ENOTSUP an operator, type or feature that is not read, -EFBIG over a limit of
 // graph.h, -ENOMEM.

@@ -38,22 +38,60 @@ static double half(uint16_t h)
     return sign * (exponent ? ldexp(1 + fraction, exponent - 15) : ldexp(fraction, -14));
 }
 
+// The scale that element `index` of a tensor has.
+static unsigned scale_of(const struct fg_tensor *t, size_t index)
+{
+    size_t inner = 1;
+    for (unsigned d = t->scale_dim + 1; d < t->n_dims; d++)
+        inner *= t->dims[d];
+    return t->n_scales > 1 ? (unsigned)(index / inner % t->n_scales) : 0;
+}
+
+// Real numbers; an int32 stays as stored, as its scale comes from the node that reads it.
 static double *constant(const struct fg_tensor *t)
 {
     size_t n = fg_tensor_elements(t);
     double *to = make(n);
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; k < n; k++) {
+        unsigned s = scale_of(t, k);
         if (t->type == FG_FLOAT32)
             to[k] = ((const float *)t->data)[k];
         else if (t->type == FG_FLOAT16)
             to[k] = half(((const uint16_t *)t->data)[k]);
+        else if (t->type == FG_INT32)
+            to[k] = ((const int32_t *)t->data)[k];
+        else if (t->type == FG_INT8 && t->n_scales)
+            to[k] = (double)t->scales[s] * (((const int8_t *)t->data)[k] - t->zero_points[s]);
+        else if (t->type == FG_UINT8 && t->n_scales)
+            to[k] = (double)t->scales[s] * (((const uint8_t *)t->data)[k] - t->zero_points[s]);
+    }
     return to;
 }
 
-static const double *bias(const struct run *run)
+// The bias of one output channel. A quantised one is in units of input scale times filter scale.
+static double bias(const struct run *run, size_t channel)
 {
-    bool has = run->node->n_inputs > 2 && run->node->inputs[2] != FG_NO_TENSOR;
-    return has ? input(run, 2) : NULL;
+    if (run->node->n_inputs < 3 || run->node->inputs[2] == FG_NO_TENSOR)
+        return 0;
+    const struct fg_tensor *filter = tensor(run, 1);
+    double unit = 1;
+    if (tensor(run, 2)->type == FG_INT32)
+        unit =
+            (double)tensor(run, 0)->scales[0] * filter->scales[filter->n_scales > 1 ? channel : 0];
+    return unit * input(run, 2)[channel];
+}
+
+// What a quantised tensor keeps of a real number: rounded half away from zero, as TFLite does, and
+// clamped to what the type holds.
+static void quantise(const struct fg_tensor *t, double *values)
+{
+    double low = t->type == FG_INT8 ? INT8_MIN : 0, high = t->type == FG_INT8 ? INT8_MAX : 255;
+    if (t->type != FG_INT8 && t->type != FG_UINT8)
+        return;
+    for (size_t k = 0; k < fg_tensor_elements(t); k++) {
+        double stored = round(values[k] / t->scales[0]) + t->zero_points[0];
+        values[k] = (double)t->scales[0] * (fmin(fmax(stored, low), high) - t->zero_points[0]);
+    }
 }
 
 // One output pixel of a convolution: every tap of the window that lies inside the input.
@@ -77,9 +115,10 @@ static void conv_pixel(const struct run *run, const double *image, const uint32_
                 to[o] += from[o / multiplier] * taps[o];
             for (uint32_t o = 0; !depthwise && o < f[0]; o++) {
                 const double *w = taps + (size_t)o * f[1] * f[2] * f[3];
+                const double *group = from + o / (f[0] / (in[3] / f[3])) * f[3];
                 double sum = 0;
                 for (uint32_t c = 0; c < f[3]; c++)
-                    sum += from[c] * w[c];
+                    sum += group[c] * w[c];
                 to[o] += sum;
             }
         }
@@ -89,14 +128,35 @@ static void conv(const struct run *run, const struct fg_tensor *out, double *to)
 {
     const uint32_t *in = tensor(run, 0)->dims, *o = out->dims;
     size_t image = (size_t)in[1] * in[2] * in[3];
-    const double *b = bias(run);
     for (uint32_t i = 0; i < o[0]; i++)
         for (uint32_t y = 0; y < o[1]; y++)
             for (uint32_t x = 0; x < o[2]; x++, to += o[3]) {
-                for (uint32_t c = 0; b && c < o[3]; c++)
-                    to[c] = b[c];
+                for (uint32_t c = 0; c < o[3]; c++)
+                    to[c] = bias(run, c);
                 conv_pixel(run, input(run, 0) + i * image, in, y, x, to);
             }
+}
+
+// Every input cell spreads the whole filter over the output; what falls outside is cut off.
+static void transpose_conv(const struct run *run, const struct fg_tensor *out, double *to)
+{
+    const struct fg_node *n = run->node;
+    const uint32_t *in = tensor(run, 0)->dims, *f = tensor(run, 1)->dims, *o = out->dims;
+    for (size_t k = 0; k < fg_tensor_elements(out); k++)
+        to[k] = bias(run, k % o[3]);
+    size_t pixels = (size_t)in[0] * in[1] * in[2], taps = (size_t)f[1] * f[2];
+    for (size_t k = 0; k < pixels * taps; k++) {
+        size_t p = k / taps, v = k % taps / f[2], u = k % f[2];
+        int64_t y = (int64_t)(p / in[2] % in[1] * n->stride_h + v) - n->pad_before[1];
+        int64_t x = (int64_t)(p % in[2] * n->stride_w + u) - n->pad_before[2];
+        if (y < 0 || y >= o[1] || x < 0 || x >= o[2])
+            continue;
+        double *cell = to + ((p / in[2] / in[1] * o[1] + (size_t)y) * o[2] + (size_t)x) * o[3];
+        for (uint32_t c = 0; c < o[3]; c++)
+            for (uint32_t i = 0; i < in[3]; i++)
+                cell[c] += input(run, 0)[p * in[3] + i] *
+                           input(run, 1)[(c * taps + v * f[2] + u) * in[3] + i];
+    }
 }
 
 static void pool(const struct run *run, const struct fg_tensor *out, double *to)
@@ -106,7 +166,7 @@ static void pool(const struct run *run, const struct fg_tensor *out, double *to)
     for (size_t k = 0; k < fg_tensor_elements(out); k++) {
         size_t c = k % o[3], x = k / o[3] % o[2], y = k / o[3] / o[2] % o[1];
         size_t i = k / o[3] / o[2] / o[1];
-        to[k] = -INFINITY;
+        double most = -INFINITY, sum = 0, cells = 0;
         for (uint32_t v = 0; v < n->kernel_h; v++)
             for (uint32_t u = 0; u < n->kernel_w; u++) {
                 int64_t sy = (int64_t)(y * n->stride_h + v) - n->pad_before[1];
@@ -114,19 +174,21 @@ static void pool(const struct run *run, const struct fg_tensor *out, double *to)
                 if (sy < 0 || sy >= in[1] || sx < 0 || sx >= in[2])
                     continue;
                 size_t at = ((i * in[1] + (size_t)sy) * in[2] + (size_t)sx) * in[3] + c;
-                to[k] = fmax(to[k], input(run, 0)[at]);
+                most = fmax(most, input(run, 0)[at]);
+                sum += input(run, 0)[at];
+                cells++;
             }
+        to[k] = n->op == FG_OP_MAX_POOL ? most : sum / cells;
     }
 }
 
 static void fully_connected(const struct run *run, const struct fg_tensor *out, double *to)
 {
     uint32_t rows = tensor(run, 1)->dims[0], width = tensor(run, 1)->dims[1];
-    const double *b = bias(run);
     for (size_t k = 0; k < fg_tensor_elements(out); k++) {
         const double *from = input(run, 0) + k / rows * width;
         const double *w = input(run, 1) + k % rows * width;
-        to[k] = b ? b[k % rows] : 0;
+        to[k] = bias(run, k % rows);
         for (uint32_t c = 0; c < width; c++)
             to[k] += from[c] * w[c];
     }
@@ -149,6 +211,24 @@ static size_t ravel(const struct fg_tensor *t, const uint32_t *at, unsigned n_di
     return index;
 }
 
+static double apply(enum fg_op op, double a, double b)
+{
+    switch (op) {
+    case FG_OP_ADD:
+        return a + b;
+    case FG_OP_SUB:
+        return a - b;
+    case FG_OP_MUL:
+        return a * b;
+    case FG_OP_DIV:
+        return a / b;
+    case FG_OP_MAXIMUM:
+        return fmax(a, b);
+    default:
+        return fmin(a, b);
+    }
+}
+
 static void binary(const struct run *run, const struct fg_tensor *out, double *to)
 {
     uint32_t at[FG_MAX_DIMS];
@@ -156,8 +236,7 @@ static void binary(const struct run *run, const struct fg_tensor *out, double *t
         unravel(out, k, at);
         double a = input(run, 0)[ravel(tensor(run, 0), at, out->n_dims)];
         double b = input(run, 1)[ravel(tensor(run, 1), at, out->n_dims)];
-        enum fg_op op = run->node->op;
-        to[k] = op == FG_OP_ADD ? a + b : op == FG_OP_SUB ? a - b : op == FG_OP_MUL ? a * b : a / b;
+        to[k] = apply(run->node->op, a, b);
     }
 }
 
@@ -189,6 +268,25 @@ static void pad(const struct run *run, const struct fg_tensor *out, double *to)
     }
 }
 
+// SLICE and TRANSPOSE: where each cell of the output comes from.
+static void move(const struct run *run, const struct fg_tensor *out, double *to)
+{
+    const struct fg_tensor *in = tensor(run, 0);
+    uint32_t at[FG_MAX_DIMS], from[FG_MAX_DIMS];
+    for (size_t k = 0; k < fg_tensor_elements(out); k++) {
+        size_t index = 0;
+        unravel(out, k, at);
+        for (unsigned d = 0; d < in->n_dims; d++)
+            if (run->node->op == FG_OP_SLICE)
+                from[d] = at[d] + run->node->begin[d];
+            else
+                from[run->node->order[d]] = at[d];
+        for (unsigned d = 0; d < in->n_dims; d++)
+            index = index * in->dims[d] + from[d];
+        to[k] = input(run, 0)[index];
+    }
+}
+
 static void reduce(const struct run *run, const struct fg_tensor *out, double *to)
 {
     const struct fg_tensor *in = tensor(run, 0);
@@ -204,6 +302,9 @@ static void reduce(const struct run *run, const struct fg_tensor *out, double *t
                 index = index * in->dims[d] + at[d];
         to[index] = max ? fmax(to[index], input(run, 0)[k]) : to[index] + input(run, 0)[k];
     }
+    double cells = (double)fg_tensor_elements(in) / (double)fg_tensor_elements(out);
+    for (size_t k = 0; run->node->op == FG_OP_MEAN && k < fg_tensor_elements(out); k++)
+        to[k] /= cells;
 }
 
 static void softmax(const struct run *run, const struct fg_tensor *out, double *to)
@@ -217,6 +318,29 @@ static void softmax(const struct run *run, const struct fg_tensor *out, double *
             sum += to[row + k] = exp(run->node->beta * (input(run, 0)[row + k] - most));
         for (uint32_t k = 0; k < width; k++)
             to[row + k] /= sum;
+    }
+}
+
+static void l2_norm(const struct run *run, const struct fg_tensor *out, double *to)
+{
+    uint32_t width = out->dims[out->n_dims - 1];
+    for (size_t row = 0; row < fg_tensor_elements(out); row += width) {
+        double sum = 0;
+        for (uint32_t k = 0; k < width; k++)
+            sum += input(run, 0)[row + k] * input(run, 0)[row + k];
+        for (uint32_t k = 0; k < width; k++)
+            to[row + k] = input(run, 0)[row + k] / sqrt(fmax(sum, run->node->epsilon));
+    }
+}
+
+static void batch_norm(const struct run *run, const struct fg_tensor *out, double *to)
+{
+    uint32_t channels = out->dims[out->n_dims - 1];
+    for (size_t k = 0; k < fg_tensor_elements(out); k++) {
+        size_t c = k % channels;
+        double mean = input(run, 1)[c], variance = input(run, 2)[c];
+        double beta = input(run, 3)[c], gamma = input(run, 4)[c];
+        to[k] = gamma * (input(run, 0)[k] - mean) / sqrt(variance + run->node->epsilon) + beta;
     }
 }
 
@@ -245,6 +369,25 @@ static void resize(const struct run *run, const struct fg_tensor *out, double *t
     }
 }
 
+static size_t nearest(const struct fg_node *n, size_t at, uint32_t from, uint32_t to)
+{
+    double step = n->align_corners && to > 1 ? (double)(from - 1) / (to - 1) : (double)from / to;
+    double x = n->align_corners ? round((double)at * step)
+                                : floor(((double)at + (n->half_pixel ? .5 : 0)) * step);
+    return (size_t)fmin(x, from - 1);
+}
+
+static void resize_nearest(const struct run *run, const struct fg_tensor *out, double *to)
+{
+    const uint32_t *in = tensor(run, 0)->dims, *o = out->dims;
+    for (size_t k = 0; k < fg_tensor_elements(out); k++) {
+        size_t c = k % o[3], i = k / o[3] / o[2] / o[1];
+        size_t y = nearest(run->node, k / o[3] / o[2] % o[1], in[1], o[1]);
+        size_t x = nearest(run->node, k / o[3] % o[2], in[2], o[2]);
+        to[k] = input(run, 0)[((i * in[1] + y) * in[2] + x) * in[3] + c];
+    }
+}
+
 static double unary(enum fg_op op, double x, double slope)
 {
     switch (op) {
@@ -259,9 +402,17 @@ static double unary(enum fg_op op, double x, double slope)
     case FG_OP_RELU6:
         return fmin(fmax(x, 0), 6);
     case FG_OP_PRELU:
+    case FG_OP_LEAKY_RELU:
         return x < 0 ? slope * x : x;
+    case FG_OP_HARD_SWISH:
+        return x * fmin(fmax(x + 3, 0), 6) / 6;
+    case FG_OP_LOGISTIC:
+        return 1 / (1 + exp(-x));
+    case FG_OP_TANH:
+        return tanh(x);
     case FG_OP_RESHAPE:
     case FG_OP_DEQUANTIZE:
+    case FG_OP_QUANTIZE:
         return x;
     default:
         fprintf(stderr, "reference: %s is not known\n", fg_op_name(op));
@@ -274,51 +425,45 @@ static void each(const struct run *run, const struct fg_tensor *out, double *to)
     uint32_t width = run->node->op == FG_OP_PRELU ? out->dims[out->n_dims - 1] : 1;
     for (size_t k = 0; k < fg_tensor_elements(out); k++)
         to[k] = unary(run->node->op, input(run, 0)[k],
-                      run->node->op == FG_OP_PRELU ? input(run, 1)[k % width] : 0);
+                      run->node->op == FG_OP_PRELU ? input(run, 1)[k % width] : run->node->slope);
 }
+
+typedef void kernel(const struct run *run, const struct fg_tensor *out, double *to);
+
+static kernel *const kernels[FG_OP_COUNT] = {
+    [FG_OP_ADD] = binary,
+    [FG_OP_AVERAGE_POOL] = pool,
+    [FG_OP_BATCH_NORM] = batch_norm,
+    [FG_OP_CONCAT] = concat,
+    [FG_OP_CONV] = conv,
+    [FG_OP_DEPTHWISE] = conv,
+    [FG_OP_DIV] = binary,
+    [FG_OP_FULLY_CONNECTED] = fully_connected,
+    [FG_OP_L2_NORM] = l2_norm,
+    [FG_OP_MAXIMUM] = binary,
+    [FG_OP_MAX_POOL] = pool,
+    [FG_OP_MEAN] = reduce,
+    [FG_OP_MINIMUM] = binary,
+    [FG_OP_MUL] = binary,
+    [FG_OP_PAD] = pad,
+    [FG_OP_REDUCE_MAX] = reduce,
+    [FG_OP_RESIZE_BILINEAR] = resize,
+    [FG_OP_RESIZE_NEAREST] = resize_nearest,
+    [FG_OP_SLICE] = move,
+    [FG_OP_SOFTMAX] = softmax,
+    [FG_OP_SUB] = binary,
+    [FG_OP_SUM] = reduce,
+    [FG_OP_TRANSPOSE] = move,
+    [FG_OP_TRANSPOSE_CONV] = transpose_conv,
+};
 
 static void run_node(const struct run *run, const struct fg_tensor *out, double *to)
 {
-    switch (run->node->op) {
-    case FG_OP_CONV:
-    case FG_OP_DEPTHWISE:
-        conv(run, out, to);
-        break;
-    case FG_OP_FULLY_CONNECTED:
-        fully_connected(run, out, to);
-        break;
-    case FG_OP_MAX_POOL:
-        pool(run, out, to);
-        break;
-    case FG_OP_ADD:
-    case FG_OP_SUB:
-    case FG_OP_MUL:
-    case FG_OP_DIV:
-        binary(run, out, to);
-        break;
-    case FG_OP_CONCAT:
-        concat(run, out, to);
-        break;
-    case FG_OP_PAD:
-        pad(run, out, to);
-        break;
-    case FG_OP_SUM:
-    case FG_OP_REDUCE_MAX:
-        reduce(run, out, to);
-        break;
-    case FG_OP_SOFTMAX:
-        softmax(run, out, to);
-        break;
-    case FG_OP_RESIZE_BILINEAR:
-        resize(run, out, to);
-        break;
-    default:
-        each(run, out, to);
-        break;
-    }
     size_t n = fg_tensor_elements(out);
+    (kernels[run->node->op] ? kernels[run->node->op] : each)(run, out, to);
     for (size_t k = 0; run->node->activation != FG_ACT_NONE && k < n; k++)
         to[k] = unary(run->node->activation == FG_ACT_RELU ? FG_OP_RELU : FG_OP_RELU6, to[k], 0);
+    quantise(out, to);
 }
 
 void reference_run(struct reference *ref, const struct fg_graph *graph, const float *const *inputs)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A slow, plain float64 evaluation of a graph, raw or lowered: what engines are measured against.
+//
+// Values are real numbers. A quantised tensor's are those that its type can hold: each node
+// computes with real numbers, rounds once, half away from zero as TFLite does, and clamps to the
+// type. An engine that rounds in steps of its own may be one step of the output's scale off.
 #ifndef FG_TEST_REFERENCE_H
 #define FG_TEST_REFERENCE_H
 

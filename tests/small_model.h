@@ -18,6 +18,29 @@ void small_model(struct tb *tb);
 
 enum { SMALL_CONV_OP = 1 };
 
+// Every operator that the small model has not, batch 2: groups, splits, slices, transposes, ...
+void wide_model(struct tb *tb);
+
+enum {
+    WIDE_CONV_OP,
+    WIDE_LEAKY_OP,
+    WIDE_SPLIT_OP,
+    WIDE_POOL_OP = 8,
+    WIDE_RESIZE_OP,
+    WIDE_TRANSPOSE_CONV_OP,
+    WIDE_TRANSPOSE_OP,
+    WIDE_STRIDED_OP,
+    WIDE_SLICE_OP = 15,
+    WIDE_MEAN_OP,
+    WIDE_L2_NORM_OP,
+    WIDE_SPLIT_V_OP
+};
+
+// float32 in and out; between them int8 with filters by channel, and a part in uint8.
+void quantised_model(struct tb *tb);
+
+enum { QUANTISED_CONV_OP = 1, QUANTISED_ADD_OP = 3 };
+
 // The tensor of that name, or -1.
 int small_tensor(const struct tb *tb, const char *name);
 

@@ -78,12 +78,244 @@ static void keeps_quantisation(void **state)
     expect_refused(&tb, -EINVAL, "zero point 0 is out of range");
 }
 
-// Truncated anywhere, a model is refused: every byte before the last buffer's end is needed.
-static void refuses_every_truncation(void **state)
+static struct fg_graph *read_built(struct tb *tb)
+{
+    struct fg_graph *graph = NULL;
+    struct fg_error err = {""};
+    tb_finish(tb);
+    if (fg_tflite_read(tb->bytes, tb->length, &graph, &err) < 0)
+        fail_msg("%s", err.text);
+    tb_free(tb);
+    return graph;
+}
+
+// The k-th node of that kind.
+static const struct fg_node *nth(const struct fg_graph *graph, enum fg_op op, unsigned k)
+{
+    for (unsigned i = 0; i < graph->n_nodes; i++)
+        if (graph->nodes[i].op == op && k-- == 0)
+            return &graph->nodes[i];
+    fail_msg("no such %s", fg_op_name(op));
+    return NULL;
+}
+
+static void reads_wide_model(void **state)
 {
     (void)state;
     struct tb tb;
-    small_model(&tb);
+    wide_model(&tb);
+    unsigned in_file = (unsigned)tb.n_ops;
+    struct fg_graph *graph = read_built(&tb);
+    assert_int_equal(graph->n_nodes, in_file + 2 + 1 + 1); // SPLIT, SPLIT_V, a dropped dimension
+    // 8x8 cells, 6 channels of 18 taps each: a group's channels only; each of 4x4 cells meets 54
+    assert_int_equal(fg_graph_macs(graph), 2 * (64 * 6 * 18 + 16 * 2 * 27));
+    assert_float_equal(nth(graph, FG_OP_LEAKY_RELU, 0)->slope, -0.3f, 0);
+    assert_float_equal(nth(graph, FG_OP_L2_NORM, 0)->epsilon, 1e-12f, 0);
+    assert_true(nth(graph, FG_OP_RESIZE_NEAREST, 0)->half_pixel);
+    assert_int_equal(nth(graph, FG_OP_MEAN, 0)->axes, 6);
+    for (unsigned k = 0; k < 3; k++) // the SPLIT
+        assert_int_equal(nth(graph, FG_OP_SLICE, k)->begin[3], 2 * k);
+    const struct fg_node *up = nth(graph, FG_OP_TRANSPOSE_CONV, 0);
+    assert_string_equal(graph->tensors[up->inputs[0]].name, "average");
+    assert_string_equal(graph->tensors[up->inputs[1]].name, "up weights");
+    assert_int_equal(up->activation, FG_ACT_RELU);
+    // (4 - 1) 2 + 3 = 9 cells for 8: SAME cuts the odd one off the end
+    assert_int_equal(up->pad_before[1] * 10 + up->pad_after[1], 1);
+    const struct fg_node *turn = nth(graph, FG_OP_TRANSPOSE, 0);
+    assert_int_equal(
+        turn->order[0] * 1000 + turn->order[1] * 100 + turn->order[2] * 10 + turn->order[3], 312);
+    const struct fg_node *strided = nth(graph, FG_OP_SLICE, 3);
+    // begin 0 -2 3 0: images and columns are whole, channel -2 of 3 is 1, rows 3 to 8
+    assert_int_equal(strided->begin[1] * 10 + strided->begin[2], 13);
+    assert_string_equal(graph->tensors[strided->output].name, "cut");
+    assert_int_equal(graph->tensors[strided->output].n_dims, 4);
+    assert_int_equal(nth(graph, FG_OP_SLICE, 4)->begin[1], 1);
+    assert_int_equal(nth(graph, FG_OP_SLICE, 6)->begin[1], 2); // the second of SPLIT_V
+    fg_graph_destroy(graph);
+}
+
+static void reads_quantised_model(void **state)
+{
+    (void)state;
+    struct tb tb;
+    quantised_model(&tb);
+    int filter = small_tensor(&tb, "filter");
+    struct fg_graph *graph = read_built(&tb);
+    assert_int_equal(graph->tensors[filter].n_scales, 3);
+    assert_int_equal(graph->tensors[filter].scale_dim, 0);
+    assert_float_equal(graph->tensors[filter].scales[1], 0.009f, 0);
+    assert_int_equal(graph->tensors[nth(graph, FG_OP_QUANTIZE, 1)->output].type, FG_UINT8);
+    fg_graph_destroy(graph);
+}
+
+static void reads_valid_transposed_convolutions(void **state)
+{
+    (void)state;
+    struct tb tb;
+    wide_model(&tb); // VALID gives all 9 cells; 7 of them are the first 7
+    tb.ops[WIDE_TRANSPOSE_CONV_OP].fields[0] = 1;
+    struct fg_graph *graph = read_built(&tb);
+    const struct fg_node *up = nth(graph, FG_OP_TRANSPOSE_CONV, 0);
+    assert_int_equal(up->pad_before[1] * 10 + up->pad_after[1], 1);
+    fg_graph_destroy(graph);
+    wide_model(&tb);
+    tb.ops[WIDE_TRANSPOSE_CONV_OP].fields[1] = tb.ops[WIDE_TRANSPOSE_CONV_OP].fields[2] = 1;
+    expect_refused(&tb, -ENOTSUP, "TRANSPOSE_CONV: an output of 8 cells, the filter reaches 5");
+    wide_model(&tb);
+    tb.ops[WIDE_TRANSPOSE_CONV_OP].n_inputs = 1;
+    expect_refused(&tb, -EINVAL, "operators[10]: 1 inputs, 2 to 4 fit");
+    wide_model(&tb);
+    tb.ops[WIDE_TRANSPOSE_CONV_OP].n_inputs = 2;
+    expect_refused(&tb, -EINVAL, "TRANSPOSE_CONV: 1 inputs, 2 to 3 expected");
+}
+
+static void refuses_bad_splits(void **state)
+{
+    (void)state;
+    static const int32_t far[] = {4}, sizes[] = {3, 3}, negative[] = {-4, 10};
+    struct tb tb;
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "split axis")].data = far;
+    expect_refused(&tb, -EINVAL, "operators[2] SPLIT: axis 4 of 4 dimensions");
+    wide_model(&tb);
+    tb.ops[WIDE_SPLIT_OP].n_more = 1;
+    expect_refused(&tb, -EINVAL, "operators[2] SPLIT: 'part' has another shape than the slice");
+    wide_model(&tb);
+    tb.ops[WIDE_SPLIT_OP].more[1] = 4711;
+    expect_refused(&tb, -EINVAL, "operators[2] SPLIT: outputs[2]: tensor 4711");
+    wide_model(&tb);
+    tb.ops[WIDE_SPLIT_OP].inputs[0] = small_tensor(&tb, "leaky");
+    expect_refused(&tb, -ENOTSUP, "operators[2] SPLIT: 'leaky' must be a constant int32");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "sizes")].data = sizes;
+    expect_refused(&tb, -EINVAL, "SPLIT_V: 'head' has another shape than the slice");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "sizes")].data = negative;
+    expect_refused(&tb, -EINVAL, "SPLIT_V: 'head' has another shape than the slice");
+    wide_model(&tb); // parts that are less than the whole
+    tb.tensors[small_tensor(&tb, "tail")].dims[1] = 3;
+    expect_refused(&tb, -EINVAL, "SPLIT_V: the outputs leave 1 of 6 cells");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "tail")].dims[1] = 5;
+    expect_refused(&tb, -EINVAL, "SPLIT_V: outputs[1] goes beyond the input's 6 cells");
+    wide_model(&tb);
+    tb.ops[WIDE_LEAKY_OP].n_more = 1;
+    expect_refused(&tb, -EINVAL, "operators[1]: 2 outputs, 1 expected");
+}
+
+static void refuses_bad_slices(void **state)
+{
+    (void)state;
+    static const int32_t twice[] = {1, 1, 2, 1}, late[] = {0, 3, 3, 0}, many[] = {-1, 5, 8};
+    static const int32_t before[] = {0, -1, 0}, none[] = {0, 0, 3, 0};
+    static const int32_t twisted[] = {0, 3, 3, 2}, beyond[] = {0, 3, 1, 4};
+    struct tb tb;
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "step")].data = twice;
+    expect_refused(&tb, -ENOTSUP, "operators[12] STRIDED_SLICE: a stride of 2; only 1");
+    wide_model(&tb);
+    tb.ops[WIDE_STRIDED_OP].fields[2] = 1;
+    expect_refused(&tb, -ENOTSUP, "ellipsis and new-axis masks are not supported");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "begin")].data = late; // channel 3 of 3
+    expect_refused(&tb, -EINVAL, "STRIDED_SLICE: cells 3 to 4 of 3");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "end")].data = none;
+    expect_refused(&tb, -EINVAL, "STRIDED_SLICE: cells 3 to 3 of 8");
+    wide_model(&tb);
+    tb.ops[WIDE_STRIDED_OP].fields[4] = 0; // nothing dropped: one channel, as 4 dimensions
+    expect_refused(&tb, -EINVAL, "STRIDED_SLICE: cells 1 to 0 of 3");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "cells")].data = many;
+    expect_refused(&tb, -EINVAL, "operators[15] SLICE: 5 cells from cell 1 of 5");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "at")].data = before;
+    expect_refused(&tb, -EINVAL, "SLICE: 3 cells from cell -1 of 5");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "slice")].dims[1] = 2;
+    expect_refused(&tb, -EINVAL, "SLICE: 'slice' has another shape than the slice");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "order")].data = twisted;
+    expect_refused(&tb, -EINVAL, "TRANSPOSE: the order is no permutation of 4 dimensions");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "order")].data = beyond;
+    expect_refused(&tb, -EINVAL, "operators[11] TRANSPOSE: dimension 4 of 4");
+}
+
+static void refuses_other_bad_operators(void **state)
+{
+    (void)state;
+    static const int32_t size[] = {8, 9};
+    struct tb tb;
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "group weights")].dims[3] = 3;
+    tb.tensors[small_tensor(&tb, "group weights")].bytes = 6 * 9 * 3 * 4;
+    expect_refused(&tb, -EINVAL, "CONV_2D: a filter for 3 channels, the input has 4");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "group weights")].dims[0] = 5;
+    tb.tensors[small_tensor(&tb, "group weights")].bytes = 5 * 9 * 2 * 4;
+    expect_refused(&tb, -EINVAL, "CONV_2D: 5 channels from 2 groups");
+    wide_model(&tb);
+    tb.tensors[small_tensor(&tb, "nearest size")].data = size;
+    expect_refused(&tb, -EINVAL, "RESIZE_NEAREST_NEIGHBOR: the size wanted is not the output's");
+    wide_model(&tb);
+    tb.ops[WIDE_RESIZE_OP].fields[0] = 1;
+    expect_refused(&tb, -EINVAL, "align_corners and half_pixel_centers together");
+    wide_model(&tb);
+    tb.ops[WIDE_L2_NORM_OP].fields[0] = 1;
+    expect_refused(&tb, -ENOTSUP, "L2_NORMALIZATION: a fused activation");
+    wide_model(&tb);
+    tb.ops[WIDE_LEAKY_OP].fields[0] = 0x7f800000; // infinity
+    expect_refused(&tb, -EINVAL, "LEAKY_RELU: slope inf");
+    wide_model(&tb);
+    tb.ops[WIDE_POOL_OP].fields[4] = 0;
+    expect_refused(&tb, -EINVAL, "AVERAGE_POOL_2D: filter_height of 0");
+}
+
+static void refuses_bad_quantisation(void **state)
+{
+    (void)state;
+    static const float two[] = {0.1f, 0.2f};
+    struct tb tb;
+    quantised_model(&tb);
+    tb.tensors[small_tensor(&tb, "conv")].scale = 0;
+    expect_refused(&tb, -EINVAL, "operators[1] CONV_2D: 'conv' is int8 without a scale");
+    quantised_model(&tb);
+    tb.tensors[small_tensor(&tb, "conv")].zero_point = 128;
+    expect_refused(&tb, -EINVAL, "scale or zero point 0 of 'conv' is out of range");
+    quantised_model(&tb);
+    tb.tensors[small_tensor(&tb, "filter")].scale_dim = 3;
+    expect_refused(&tb, -EINVAL, "3 scales and 3 zero points do not fit the shape");
+    quantised_model(&tb);
+    tb.tensors[small_tensor(&tb, "filter")].n_scales = 2;
+    tb.tensors[small_tensor(&tb, "filter")].scale_dim = 3;
+    tb.tensors[small_tensor(&tb, "filter")].scales = two;
+    expect_refused(&tb, -ENOTSUP, "a constant int8 filter may have one for each output channel");
+    quantised_model(&tb);
+    tb.tensors[small_tensor(&tb, "filter")].zero_point = 3;
+    expect_refused(&tb, -ENOTSUP, "'filter' has scales by channel and a zero point");
+    quantised_model(&tb);
+    tb.tensors[small_tensor(&tb, "bias")].scale = 0.5f;
+    expect_refused(&tb, -ENOTSUP, "scale 0 of 'bias' is not the input's times the filter's");
+    quantised_model(&tb);
+    tb.tensors[small_tensor(&tb, "sum")].type = TB_UINT8;
+    expect_refused(&tb, -ENOTSUP, "operators[3] ADD: 'sum' is uint8; int8 is supported here");
+    quantised_model(&tb);
+    tb.ops[QUANTISED_ADD_OP].code = TB_DIV;
+    expect_refused(&tb, -ENOTSUP, "operators[3] DIV: 'conv' is int8; this operator is computed in");
+    quantised_model(&tb);
+    tb.outputs[0] = small_tensor(&tb, "sum");
+    expect_refused(&tb, -ENOTSUP, "outputs[0]: 'sum' is int8; only float32 is supported (export");
+}
+
+typedef void build_model(struct tb *tb);
+static build_model *const built_models[] = {small_model, wide_model, quantised_model};
+
+// Truncated anywhere, a model is refused: every byte before the last buffer's end is needed.
+static void refuses_truncations(build_model *build)
+{
+    struct tb tb;
+    build(&tb);
     for (size_t n = 0; n < tb.length; n++) {
         struct fg_graph *graph = NULL;
         struct fg_error err = {""};
@@ -97,14 +329,20 @@ static void refuses_every_truncation(void **state)
     tb_free(&tb);
 }
 
-// Any flipped bit: refused with a text, or read into a graph that passes the check and lowers or
-// is refused there. The sanitizers watch for the rest.
-static void survives_every_bit_flip(void **state)
+static void refuses_every_truncation(void **state)
 {
     (void)state;
+    for (unsigned k = 0; k < 3; k++)
+        refuses_truncations(built_models[k]);
+}
+
+// Any flipped bit: refused with a text, or read into a graph that passes the check and lowers or
+// is refused there. The sanitizers watch for the rest.
+static void survives_bit_flips(build_model *build)
+{
     struct tb tb;
     unsigned refused = 0, accepted = 0;
-    small_model(&tb);
+    build(&tb);
     uint8_t *bytes = malloc(tb.length);
     memcpy(bytes, tb.bytes, tb.length);
     for (size_t bit = 0; bit < 8 * tb.length; bit++) {
@@ -124,6 +362,13 @@ static void survives_every_bit_flip(void **state)
     assert_true(refused > tb.length && accepted > tb.length / 2);
     free(bytes);
     tb_free(&tb);
+}
+
+static void survives_every_bit_flip(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 3; k++)
+        survives_bit_flips(built_models[k]);
 }
 
 static uint8_t *read_file(const char *path, size_t *ret_length)
@@ -256,8 +501,8 @@ static void refuses_what_it_does_not_know(void **state)
     (void)state;
     struct tb tb;
     small_model(&tb);
-    tb.ops[SMALL_CONV_OP].code = 67;
-    expect_refused(&tb, -ENOTSUP, "operators[1]: builtin operator 67");
+    tb.ops[SMALL_CONV_OP].code = 66; // SIN
+    expect_refused(&tb, -ENOTSUP, "operators[1]: builtin operator 66 is not supported");
     small_model(&tb);
     tb.version = 2;
     expect_refused(&tb, -ENOTSUP, "schema version 2");
@@ -318,6 +563,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_small_model),
         cmocka_unit_test(keeps_quantisation),
+        cmocka_unit_test(reads_wide_model),
+        cmocka_unit_test(reads_quantised_model),
+        cmocka_unit_test(reads_valid_transposed_convolutions),
+        cmocka_unit_test(refuses_bad_splits),
+        cmocka_unit_test(refuses_bad_slices),
+        cmocka_unit_test(refuses_other_bad_operators),
+        cmocka_unit_test(refuses_bad_quantisation),
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(survives_every_bit_flip),
         cmocka_unit_test(refuses_truncated_real_model),

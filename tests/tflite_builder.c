@@ -39,11 +39,20 @@ int tb_computed(struct tb *tb, const char *name, const char *shape)
     return add_tensor(tb, name, TB_FLOAT32, shape);
 }
 
+int tb_quantised(struct tb *tb, const char *name, int type, const char *shape, float scale,
+                 int64_t zero_point)
+{
+    int index = add_tensor(tb, name, type, shape);
+    tb->tensors[index].scale = scale;
+    tb->tensors[index].zero_point = zero_point;
+    return index;
+}
+
 int tb_constant(struct tb *tb, const char *name, int type, const char *shape, const void *data)
 {
     int index = add_tensor(tb, name, type, shape);
     struct tb_tensor *t = &tb->tensors[index];
-    t->bytes = type == TB_FLOAT16 ? 2 : type == TB_INT8 ? 1 : 4;
+    t->bytes = type == TB_FLOAT16 ? 2 : type == TB_INT8 || type == TB_UINT8 ? 1 : 4;
     for (unsigned d = 0; d < t->n_dims; d++)
         t->bytes *= (uint32_t)t->dims[d];
     t->data = data;
@@ -151,14 +160,19 @@ static void int_vector(struct tb *tb, size_t slot, const int *values, int count)
 
 static void write_quantization(struct tb *tb, size_t slot, const struct tb_tensor *t)
 {
-    uint32_t bits;
-    size_t q = table(tb, "--oo");
+    const float *values = t->scales ? t->scales : &t->scale;
+    uint32_t bits, n = t->scales ? t->n_scales : 1;
+    size_t q = table(tb, "--oo--i"); // a union takes two fields
     point(tb, slot, q);
-    memcpy(&bits, &t->scale, 4);
-    size_t scales = vector(tb, field(q, 2), 1, 4);
-    set(tb, scales, bits, 4);
-    size_t zeros = vector(tb, field(q, 3), 1, 8);
-    set(tb, zeros, (uint64_t)t->zero_point, 8);
+    size_t scales = vector(tb, field(q, 2), n, 4);
+    for (uint32_t k = 0; k < n; k++) {
+        memcpy(&bits, &values[k], 4);
+        set(tb, scales + 4 * (size_t)k, bits, 4);
+    }
+    size_t zeros = vector(tb, field(q, 3), n, 8);
+    for (uint32_t k = 0; k < n; k++)
+        set(tb, zeros + 8 * (size_t)k, (uint64_t)t->zero_point, 8);
+    set(tb, field(q, 6), (uint32_t)t->scale_dim, 4);
 }
 
 static void write_tensor(struct tb *tb, size_t slot, int index)
@@ -185,7 +199,9 @@ static void write_op(struct tb *tb, size_t slot, int index)
     point(tb, slot, at);
     set(tb, field(at, 0), (uint64_t)index, 4);
     int_vector(tb, field(at, 1), op->inputs, op->n_inputs);
-    int_vector(tb, field(at, 2), &op->output, 1);
+    int outputs[5] = {op->output};
+    memcpy(outputs + 1, op->more, sizeof op->more);
+    int_vector(tb, field(at, 2), outputs, 1 + op->n_more);
     if (!op->options_type)
         return;
     set(tb, field(at, 3), (uint64_t)op->options_type, 1);
