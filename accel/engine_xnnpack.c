@@ -197,6 +197,57 @@ static int add_conv(struct builder *b, const struct fg_node *n, uint32_t in, uin
         range.low, range.high, in, filter, bias, out, 0));
 }
 
+// A depthwise convolution over the whole picture, as face networks end with.
+static bool covers_picture(const struct builder *b, const struct fg_node *n)
+{
+    const struct fg_tensor *in = &b->graph->tensors[n->inputs[0]];
+    const struct fg_tensor *filter = &b->graph->tensors[n->inputs[1]];
+    const struct fg_tensor *out = &b->graph->tensors[n->output];
+    bool pads = n->pad_before[1] || n->pad_before[2] || n->pad_after[1] || n->pad_after[2];
+    return filter->data && !pads && out->dims[1] == 1 && out->dims[2] == 1 &&
+           !memcmp(in->dims + 1, filter->dims + 1, 3 * sizeof in->dims[0]);
+}
+
+static int define_scaled(struct builder *b, const struct fg_tensor *tensor, float factor,
+                         uint32_t *ret)
+{
+    const float *from = tensor->data;
+    float *to = keep(b, tensor->bytes);
+    if (!to)
+        return -ENOMEM;
+    for (size_t k = 0; k < fg_tensor_elements(tensor); k++)
+        to[k] = from[k] * factor;
+    return define(b, tensor->n_dims, tensor->dims, to, XNN_INVALID_VALUE_ID, 0, ret);
+}
+
+// XNNPACK's depthwise kernels take few taps at a time and walk over the picture again and again;
+// a product and a mean take a tenth of their time.
+static int add_whole_picture(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
+{
+    const struct fg_tensor *picture = &b->graph->tensors[n->inputs[0]];
+    const struct fg_tensor *pixel = &b->graph->tensors[n->output];
+    bool has_bias = n->n_inputs > 2 && n->inputs[2] != FG_NO_TENSOR;
+    struct range range = range_of(n), any = {-INFINITY, INFINITY};
+    struct range mean_range = has_bias ? any : range;
+    uint32_t filter, product, bias, mean = out;
+    int r = define_scaled(b, &b->graph->tensors[n->inputs[1]],
+                          (float)(picture->dims[1] * picture->dims[2]), &filter);
+    if (r == 0)
+        r = define_between(b, picture->n_dims, picture->dims, &product);
+    if (r == 0)
+        r = code_of(xnn_define_multiply2(b->subgraph, any.low, any.high, in, filter, product, 0));
+    if (r == 0 && has_bias)
+        r = define_between(b, pixel->n_dims, pixel->dims, &mean);
+    if (r == 0)
+        r = code_of(xnn_define_global_average_pooling_2d(b->subgraph, mean_range.low,
+                                                         mean_range.high, product, mean, 0));
+    if (r < 0 || !has_bias)
+        return r;
+    r = value(b, n->inputs[2], &bias);
+    return r < 0 ? r
+                 : code_of(xnn_define_add2(b->subgraph, range.low, range.high, mean, bias, out, 0));
+}
+
 // A transposed convolution of each channel by itself with a filter of ones: repeats each cell
 // `factor` times, and cuts cells off, which is exact.
 static int spread(struct builder *b, const uint32_t factor[2], const uint32_t cut[2],
@@ -417,10 +468,18 @@ static int add_concat(struct builder *b, const struct fg_node *n, uint32_t out)
     return r;
 }
 
+// Debian 12's XNNPACK packs the slopes, Debian 13's reads them at run time.
 static int add_prelu(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
 {
-    uint32_t slopes;
-    int r = weights(b, n, 1, true, &slopes);
+    const struct fg_tensor *tensor = &b->graph->tensors[n->inputs[1]];
+    uint32_t slopes, count = (uint32_t)fg_tensor_elements(tensor);
+    if (!tensor->data)
+        return -ENOTSUP; // slopes that are computed
+    void *copy = keep(b, tensor->bytes);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, tensor->data, tensor->bytes);
+    int r = define(b, 1, &count, copy, XNN_INVALID_VALUE_ID, 0, &slopes);
     return r < 0 ? r : code_of(xnn_define_prelu(b->subgraph, in, slopes, out, 0));
 }
 
@@ -636,8 +695,9 @@ static int add_unary(struct builder *b, const struct fg_node *n, uint32_t in, ui
 static int add_op(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
 {
     switch (n->op) {
-    case FG_OP_CONV:
     case FG_OP_DEPTHWISE:
+        return covers_picture(b, n) ? add_whole_picture(b, n, in, out) : add_conv(b, n, in, out);
+    case FG_OP_CONV:
     case FG_OP_TRANSPOSE_CONV:
         return add_conv(b, n, in, out);
     case FG_OP_FULLY_CONNECTED:

@@ -157,6 +157,9 @@ static const struct window depthwise_convolutions[] = {
     {6, 7, 6, 1, 1, 1, 1, 1, 0, 0, 1, FG_ACT_NONE, true},
     {5, 4, 1, 3, 3, 2, 1, 1, 1, 0, 1, FG_ACT_NONE, true},
     {1, 1, 5, 1, 1, 1, 1, 1, 0, 0, 1, FG_ACT_NONE, false},
+    {5, 3, 19, 1, 5, 3, 1, 1, 0, 0, 1, FG_ACT_NONE, true}, // the whole picture
+    {5, 3, 19, 1, 5, 3, 1, 1, 0, 0, 1, FG_ACT_RELU, false},
+    {7, 7, 16, 1, 7, 7, 2, 1, 0, 0, 1, FG_ACT_RELU6, true},
 };
 
 static struct fg_graph *depthwise(enum fg_op op, unsigned variant)
