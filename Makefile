@@ -38,7 +38,7 @@ ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
 COMMON   := bus card clock conf error json log notify wire
-ACCEL    := accel backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph \
+ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph \
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
 PIPELINE := align camera_options capture detect embed engine_options frame image image_exif \

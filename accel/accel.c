@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/agree.h"
 #include "accel/choice.h"
 #include "accel/engine.h"
 
@@ -161,6 +162,47 @@ static int check_required(const struct fg_accel *accel, const char *require, str
     return 0;
 }
 
+// Of an engine's outputs from xnnpack's: float32 rounding is 1e-5, a wrong kernel is near 1.
+#define MOST_DIFFERENCE      .01
+#define MOST_DIFFERENCE_HALF .1 // float16, fast maths
+
+// The first run touches all memory and takes several times as long: nobody at a gate shall wait for
+// it. It also shows now, not later, that the engine runs this model, and runs it right.
+static int run_first(struct fg_accel *accel, const struct fg_graph *graph,
+                     const struct fg_accel_options *options, struct fg_error *err)
+{
+    bool coarse = options->fp16 || options->fast_math;
+    size_t used = strlen(accel->reason), room = sizeof accel->reason - used;
+    double difference = 0;
+    if (accel->engine == &fg_engine_xnnpack) {
+        int r = fg_accel_run(accel);
+        return r < 0 ? fg_fail(err, r, "xnnpack opened the model and failed to run it") : 0;
+    }
+    int r =
+        fg_agree(accel, graph, coarse ? MOST_DIFFERENCE_HALF : MOST_DIFFERENCE, &difference, err);
+    if (r == 0)
+        snprintf(accel->reason + used, room, "; agrees with xnnpack to %.1g", difference);
+    else if (r == -ENOTSUP)
+        snprintf(accel->reason + used, room, "; not compared, xnnpack can't run this model");
+    return r == -ENOTSUP ? 0 : r;
+}
+
+static int open_and_run(struct fg_accel *accel, const struct fg_graph *graph,
+                        const struct fg_accel_options *options, const struct fg_choice *choice,
+                        struct fg_error *err)
+{
+    int r = open_engine(accel, graph, options, choice, err);
+    if (r < 0)
+        return r;
+    name_engine(accel, graph, choice);
+    r = run_first(accel, graph, options, err);
+    if (r < 0) {
+        accel->engine->close(accel->model);
+        accel->model = NULL;
+    }
+    return r;
+}
+
 // The engine chosen, or xnnpack where `auto` may go on with it.
 static int open_chosen(struct fg_accel *accel, const struct fg_graph *graph,
                        const struct fg_accel_options *options, struct fg_error *err)
@@ -173,16 +215,15 @@ static int open_chosen(struct fg_accel *accel, const struct fg_graph *graph,
     int r = fg_choose(options, &choice, err);
     if (r < 0)
         return r;
-    r = open_engine(accel, graph, options, &choice, &why);
+    r = open_and_run(accel, graph, options, &choice, &why);
     if (r < 0 && choice.or_xnnpack) {
         memset(accel->places, 0, (graph->n_nodes + 1u) * sizeof *accel->places);
         choice = (struct fg_choice){.engine = &fg_engine_xnnpack};
         snprintf(choice.reason, sizeof choice.reason, "auto: %.380s", why.text);
-        r = open_engine(accel, graph, options, &choice, &why);
+        r = open_and_run(accel, graph, options, &choice, &why);
     }
     if (r < 0)
         return fg_fail(err, r, "%s", why.text);
-    name_engine(accel, graph, &choice);
     if (make_placement(accel, graph) < 0)
         return fg_fail(err, -ENOMEM, "no memory for the placement report");
     return check_required(accel, options->require, err);

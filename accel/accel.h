@@ -53,11 +53,13 @@ struct fg_accel_options {
     bool fast_math;     // allow the backend its faster, less exact kernels
 };
 
-// Builds `graph` (already lowered; borrowed for the call only) on an engine.
+// Builds `graph` (already lowered; borrowed for the call only) on an engine and runs it once. Any
+// engine but xnnpack is compared with xnnpack in that run, where xnnpack has the operators.
 // Success: 0 and *ret is owned by the caller. Failure: negative errno, *ret untouched, err says
 // which node, tensor or backend is at fault: -EINVAL (a name that is not known, a graph that is
 // wrong), -ENODEV (no backend named works), -ENOTSUP (the engine lacks an operator; `require`),
-// -E2BIG (over `memory`), -EBUSY (another backend_path or tuning file while models are open).
+// -E2BIG (over `memory`), -EIO (it can't be run, or computes something else than xnnpack), -EBUSY
+// (another backend_path or tuning file while models are open).
 int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *options,
                   struct fg_accel **ret, struct fg_error *err);
 
@@ -86,8 +88,7 @@ struct fg_placement fg_accel_placement(const struct fg_accel *accel, unsigned in
 // How many layers did not get the backend preferred.
 unsigned fg_accel_fallbacks(const struct fg_accel *accel);
 
-// How many times the engine copies an input or output tensor in one run: 0 when it works in place,
-// -1 before the first run where only that can tell (armnn).
+// How many times the engine copies an input or output tensor in one run: 0 when it works in place.
 int fg_accel_copies(const struct fg_accel *accel);
 
 // The engine chosen with its backends ("xnnpack", "armnn:CpuAcc"), and one sentence on why, with

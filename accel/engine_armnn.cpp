@@ -115,6 +115,7 @@ struct Model {
     armnn::InputTensors inputs;
     armnn::OutputTensors outputs;
     bool fp16 = false, fast_math = false;
+    bool import = false, export_ = false; // tensors in place
     unsigned threads = 0;
 
     // A driver that fails while it lets go leaves nothing to undo.
@@ -995,6 +996,50 @@ void build_network(const struct fg_engine_request *request, Model &model)
     add_ends(request, b, model);
 }
 
+// ---- tensors in place
+// ----------------------------------------------------------------------------
+
+// Compute Library's kernels may want room around their tensors, which imported ones do not have:
+// they then compute wrong and write past the end. These work with tensors as tight as ours are.
+bool works_tight(enum fg_op op)
+{
+    return op == FG_OP_CONV || op == FG_OP_FULLY_CONNECTED || op == FG_OP_RESHAPE ||
+           op == FG_OP_CONCAT || op == FG_OP_SOFTMAX;
+}
+
+bool reads_input(const struct fg_graph *graph, const struct fg_node &node)
+{
+    for (unsigned k = 0; k < node.n_inputs; k++)
+        for (unsigned i = 0; i < graph->n_inputs; i++)
+            if (node.inputs[k] == graph->inputs[i])
+                return true;
+    return false;
+}
+
+bool writes_output(const struct fg_graph *graph, const struct fg_node &node)
+{
+    for (unsigned k = 0; k < graph->n_outputs; k++)
+        if (node.output == graph->outputs[k])
+            return true;
+    return false;
+}
+
+void decide_in_place(const struct fg_graph *graph, Model &model)
+{
+    bool compute_library = false;
+    for (const armnn::BackendId &backend : model.backends)
+        compute_library = compute_library || backend == "CpuAcc" || backend == "GpuAcc";
+    model.import = model.export_ = true;
+    for (unsigned i = 0; compute_library && i < graph->n_nodes; i++) {
+        const struct fg_node &node = graph->nodes[i];
+        bool tight = works_tight(node.op) && node.activation == FG_ACT_NONE;
+        if (reads_input(graph, node) && !works_tight(node.op))
+            model.import = false;
+        if (writes_output(graph, node) && !tight)
+            model.export_ = false;
+    }
+}
+
 // ---- optimise and load --------------------------------------------------------------------------
 
 #if HAS_MODEL_OPTIONS
@@ -1011,21 +1056,20 @@ armnn::ModelOptions model_options(const Model &model)
 }
 #endif
 
-armnn::IOptimizedNetworkPtr optimize(Model &model, bool in_place,
-                                     std::vector<std::string> &messages)
+armnn::IOptimizedNetworkPtr optimize(Model &model, std::vector<std::string> &messages)
 {
 #if HAS_OPAQUE_OPTIONS
     armnn::OptimizerOptionsOpaque options;
     options.SetReduceFp32ToFp16(model.fp16);
-    options.SetImportEnabled(in_place);
-    options.SetExportEnabled(in_place);
+    options.SetImportEnabled(model.import);
+    options.SetExportEnabled(model.export_);
     options.SetProfilingEnabled(true);
     for (const auto &option : model_options(model))
         options.AddModelOption(option);
 #else
     armnn::OptimizerOptions options;
     options.m_ReduceFp32ToFp16 = model.fp16;
-    options.m_ImportEnabled = in_place;
+    options.m_ImportEnabled = model.import || model.export_;
 #if HAS_MODEL_OPTIONS
     options.m_ModelOptions = model_options(model);
 #endif
@@ -1034,13 +1078,15 @@ armnn::IOptimizedNetworkPtr optimize(Model &model, bool in_place,
                            armnn::Optional<std::vector<std::string> &>(messages));
 }
 
-void load(Model &model, armnn::IOptimizedNetworkPtr optimized, bool in_place)
+void load(Model &model, armnn::IOptimizedNetworkPtr optimized)
 {
 #if HAS_MEMORY_SOURCES
-    auto source = in_place ? armnn::MemorySource::Malloc : armnn::MemorySource::Undefined;
-    armnn::INetworkProperties properties(false, source, source, true);
+    using armnn::MemorySource;
+    armnn::INetworkProperties properties(
+        false, model.import ? MemorySource::Malloc : MemorySource::Undefined,
+        model.export_ ? MemorySource::Malloc : MemorySource::Undefined, true);
 #else
-    armnn::INetworkProperties properties(in_place, in_place);
+    armnn::INetworkProperties properties(model.import, model.export_);
 #endif
     std::string why;
     if (runtime_shared->LoadNetwork(model.id, std::move(optimized), why, properties) !=
@@ -1175,11 +1221,12 @@ bool open_network(const struct fg_engine_request *request, Model &model, std::st
 {
     std::vector<std::string> messages;
     build_network(request, model);
+    decide_in_place(request->graph, model);
     try {
-        armnn::IOptimizedNetworkPtr optimized = optimize(model, true, messages);
+        armnn::IOptimizedNetworkPtr optimized = optimize(model, messages);
         if (optimized) {
             report(request, model, *optimized, messages);
-            load(model, std::move(optimized), true);
+            load(model, std::move(optimized));
             return true;
         }
         why = why_not(messages);
@@ -1233,10 +1280,11 @@ bool run_first(Model &model)
         std::vector<std::string> messages;
         runtime_shared->UnloadNetwork(model.id);
         model.loaded = false;
-        armnn::IOptimizedNetworkPtr optimized = optimize(model, false, messages);
+        model.import = model.export_ = false;
+        armnn::IOptimizedNetworkPtr optimized = optimize(model, messages);
         if (!optimized)
             return false;
-        load(model, std::move(optimized), false);
+        load(model, std::move(optimized));
         ran = run_profiled(model);
     }
     model.network.reset();

@@ -175,11 +175,6 @@ int fg_model_open(const struct fg_card *card, const struct fg_accel_options *opt
         return r;
     struct fg_accel *accel = NULL;
     r = fg_accel_open(graph, options, &accel, err);
-    // The first run touches all memory and takes several times as long: nobody at a gate shall wait
-    // for it. It also shows now, not later, that the engine can run this model.
-    if (r == 0 && (r = fg_accel_run(accel)) < 0)
-        fg_fail(err, r, "the %s engine opened the model and failed to run it",
-                fg_accel_engine(accel));
     fg_graph_destroy(graph);
     if (r < 0) {
         fg_accel_close(accel);

@@ -16,7 +16,7 @@ extern "C" {
 // projection applied when card->project > 0. Success: *ret owned by the caller (fg_graph_destroy).
 int fg_model_load(const struct fg_card *card, struct fg_graph **ret, struct fg_error *err);
 
-// fg_model_load, then fg_accel_open, then one run on zeros. Success: *ret owned by the caller
+// fg_model_load, then fg_accel_open. Success: *ret owned by the caller
 // (fg_accel_close).
 int fg_model_open(const struct fg_card *card, const struct fg_accel_options *options,
                   struct fg_accel **ret, struct fg_error *err);
