@@ -5,6 +5,10 @@
 #   make bench      the figures         make fuzz     the fuzz targets, FUZZ_SECONDS each (30)
 #   make install    DESTDIR, PREFIX     make clean
 #
+#   make check-arm64     the tests and a photograph on emulated arm64, against this machine's
+#   make check-debian13  the same with Debian 13's packages; make engine-table prints both
+#
+# ARCH=arm64 and SUITE=trixie (Debian 13) build into build/ARCH, build/SUITE-ARCH.
 # SAN=address,undefined or SAN=thread builds apart and tests with that sanitizer. V=1 shows the
 # commands. CC, CXX, CFLAGS, CXXFLAGS and LDFLAGS are yours.
 
@@ -15,8 +19,39 @@ V       ?= 0
 JOBS    ?= 2
 VERSION := 0.1.0
 
+# ---- another architecture or Debian --------------------------------------------------------------
+# The host's compiler, with headers and libraries of that Debian alone: nothing is looked for on the
+# host but the compiler's own. Debian 13's compiler would need Debian 13's C library to run, so a
+# chroot and the right to make one; this way needs neither, and what is built is tested with
+# Debian 13's libraries by their own loader.
+TARGET := $(if $(filter arm64 aarch64,$(ARCH)),arm64,amd64)
+DEBIAN := $(or $(SUITE),bookworm)
+SYSROOT :=
+PLACE   :=
+ifneq ($(filter arm64 trixie,$(TARGET) $(DEBIAN)),)
+TRIPLET   := $(if $(filter arm64,$(TARGET)),aarch64,x86_64)-linux-gnu
+SYSROOT   := $(abspath $(or $(FACEGATE_SYSROOTS),build/sysroot))/$(DEBIAN)-$(TARGET)
+PLACE     := /$(if $(filter trixie,$(DEBIAN)),trixie-)$(TARGET)
+GCC_MAJOR := 12
+LOOK      := --sysroot=$(SYSROOT) -nostdinc \
+             -isystem $(shell $(TRIPLET)-gcc -print-file-name=include) \
+             -isystem $(SYSROOT)/usr/include/$(TRIPLET) -isystem $(SYSROOT)/usr/include \
+             -B$(SYSROOT)/usr/lib/$(TRIPLET) -L$(SYSROOT)/usr/lib/gcc/$(TRIPLET)/$(GCC_MAJOR)
+LOOK_CXX  := $(patsubst %,-isystem $(SYSROOT)/usr/include/%/$(GCC_MAJOR),c++ $(TRIPLET)/c++)
+CC        := $(TRIPLET)-gcc $(LOOK)
+CXX       := $(TRIPLET)-g++ -nostdinc++ $(LOOK_CXX) $(LOOK)
+AR        := $(TRIPLET)-ar
+# deprecated there what is the only way here
+WARN_DEBIAN := $(if $(filter trixie,$(DEBIAN)),-Wno-deprecated-declarations)
+LOADER    := $(SYSROOT)/$(if $(filter arm64,$(TARGET)),lib/ld-linux-aarch64.so.1,lib64/ld-linux-x86-64.so.2)
+RUNNER    := $(if $(filter $(TRIPLET),$(shell uname -m)-linux-gnu),\
+             $(LOADER) --library-path $(SYSROOT)/usr/lib/$(TRIPLET),\
+             qemu-aarch64-static -L $(SYSROOT) -cpu max)
+SYSTEM    := Debian $(if $(filter trixie,$(DEBIAN)),13,12), $(if $(filter arm64,$(TARGET)),arm64,x86-64)
+endif
+
 comma := ,
-BUILD := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+BUILD := build$(PLACE)$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 Q     := $(if $(filter 1,$(V)),,@)
 say    = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
@@ -26,7 +61,7 @@ CLANG    ?= clang
 CFLAGS   ?= -O3 -g
 CXXFLAGS ?= $(CFLAGS)
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-            -Wwrite-strings -Wformat=2 -Wundef -Wvla
+            -Wwrite-strings -Wformat=2 -Wundef -Wvla $(WARN_DEBIAN)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 DEFINES     = -DFG_VERSION='"$(VERSION)"' -DFG_DATADIR='"$(PREFIX)/share/facegate"'
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(DEFINES) $(WARN) -pthread \
@@ -54,10 +89,13 @@ DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loo
 BENCH    := contest figures kinds onnx peak peer
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align armnn bus camera card choice client conf control decide detect drain engine footage frame \
-         gallery graph image index json matcher quality sampler shot source subject swap tally \
+TESTS := align armnn bus camera card choice client conf control decide detect drain engine footage \
+         frame gallery graph image index json matcher quality sampler shot source subject swap tally \
          tflite tools track wire
 SCRIPTS      := setup
+# What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
+TESTS_THERE  := align armnn bus card choice conf control decide drain engine frame gallery graph \
+                image index json quality sampler shot source subject tflite wire
 TEST_HELPERS := operators quantise reference rig small_model tflite_builder
 FUZZ_HELPERS := reference small_model tflite_builder
 FUZZ         := image subject tflite wire y4m
@@ -72,18 +110,23 @@ LIBS     := -larmnn -lstdc++ -lturbojpeg -lpng -lexif -lXNNPACK -lpthreadpool -l
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
-.PHONY: FORCE all setup demo demo-run check check-run lint bench bench-accel bench-pipeline fuzz install uninstall clean
+.PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there photo-reference engine-table lint bench bench-accel bench-pipeline fuzz install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(if $(SYSROOT),$(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so)
 
-$(BUILD)/obj/%.o: %.c
+ifneq ($(SYSROOT),)
+$(SYSROOT)/.packages: tools/sysroot.sh
+	@tools/sysroot.sh $(DEBIAN) $(TARGET) $(SYSROOT)
+endif
+
+$(BUILD)/obj/%.o: %.c | $(SYSROOT:%=%/.packages)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/obj/%.o: %.cpp
+$(BUILD)/obj/%.o: %.cpp | $(SYSROOT:%=%/.packages)
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)
 	$(Q)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
@@ -136,14 +179,18 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o \
 	$(call link,-lcmocka -ljpeg)
 
 # A backend of Arm NN that tests can break. It is loaded, not linked.
-$(BUILD)/tests/backend_toy.so: tests/backend_toy.cpp
+$(BUILD)/tests/backend_toy.so: tests/backend_toy.cpp | $(SYSROOT:%=%/.packages)
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)
 	$(Q)$(CXX) $(filter-out -fsanitize=%,$(ALL_CXXFLAGS)) -fPIC -shared $< -o $@ -larmnn -ldl
 
+$(BUILD)/tests/photo_%: $(BUILD)/obj/tests/photo_%.o $(call archives,PIPELINE ACCEL COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
 # ---- the two commands ----------------------------------------------------------------------------
 setup:
-	@tools/setup.sh
+	@tools/setup.sh $(filter arm64,$(TARGET))
 
 demo: setup
 	+@$(MAKE) --no-print-directory demo-run
@@ -161,6 +208,43 @@ check-run: $(PROGRAMS) $(BUILD)/footage $(TEST_PROGRAMS) $(BUILD)/tests/backend_
 	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
 	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
 	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)
+
+# ---- elsewhere: emulated, or by another Debian's loader ------------------------------------------
+THERE = $(MAKE) --no-print-directory -j$(JOBS) check-there
+check-arm64:
+	@tools/setup.sh arm64
+	+@$(MAKE) -s --no-print-directory photo-reference
+	+@$(THERE) SUITE= ARCH=arm64
+
+check-debian13:
+	@tools/setup.sh arm64
+	+@$(MAKE) -s --no-print-directory photo-reference
+	@rm -rf build/trixie-*/results
+	+@$(THERE) SUITE=trixie ARCH=; $(THERE) SUITE=trixie ARCH=arm64; \
+	  tests/run.sh --sum build/trixie-amd64/results build/trixie-arm64/results
+
+check-there: all $(BUILD)/tests/photo_embed
+	@echo "$(SYSTEM):"
+	@FACEGATE_BUILD=$(BUILD) FACEGATE_RUNNER='$(strip $(RUNNER))' FACEGATE_SYSTEM='$(SYSTEM)' \
+	  FACEGATE_TEST_BACKEND=$(if $(filter arm64,$(TARGET)),CpuAcc,CpuRef) \
+	  FACEGATE_BACKENDS="$$(echo $(SYSROOT)/usr/lib/$(TRIPLET)/armnn[0-9]*)" JOBS=$(JOBS) \
+	  TEST_SECONDS=900 tests/run.sh $(BUILD)/results tests/check_photo.sh $(TESTS_THERE:%=$(BUILD)/tests/test_%)
+
+photo-reference: setup
+	+@$(MAKE) --no-print-directory -j$(JOBS) ARCH= SUITE= build/photo/xnnpack.json \
+	  build/photo/cpuref.json build/tests/photo_compare
+
+PHOTO_ENGINE = $(if $(filter cpuref,$*),armnn:CpuRef,$*)
+build/photo/%.json: build/tests/photo_embed
+	@mkdir -p $(@D)
+	$(call say,PHOTO,$(PHOTO_ENGINE))
+	$(Q)build/tests/photo_embed --engine $(PHOTO_ENGINE) --system 'Debian 12, x86-64' \
+	  --models models models/sample1.jpg >$@
+
+# What photo-reference, check-arm64 and check-debian13 left behind.
+engine-table: photo-reference
+	@build/tests/photo_compare --table build/photo/xnnpack.json $(sort $(wildcard \
+	  build/photo/*.json build/arm64/photo/*.json build/trixie-*/photo/*.json))
 
 # ---- figures: each bench prints a table and leaves build/bench/NAME.json -----------------------
 ORT := onnxruntime-node@1.20.1

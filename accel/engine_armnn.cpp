@@ -1184,7 +1184,7 @@ void report(const struct fg_engine_request *request, const Model &model,
     Reasons reasons{messages};
     optimized.SerializeToDot(dot);
     if (model.fp16 && dot.str().find("convert_fp32_to_fp16") == std::string::npos)
-        fg_engine_note(request, "fp16: no layer is computed in float16");
+        fg_engine_note(request, "fp16: weights are rounded, but no layer is computed in float16");
     for (std::string line; std::getline(dot, line);) {
         std::string name = field(line, "LayerName"), backend = field(line, "BackendID");
         if (backend.empty() || is_carrier(name))

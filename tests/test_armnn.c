@@ -20,6 +20,7 @@
 #include "tests/operators.h"
 #include "tests/reference.h"
 
+// On x86-64 all runs in CpuRef; on Arm this is CpuAcc with Compute Library.
 static const char *engine(void)
 {
     static char name[64];
@@ -63,10 +64,15 @@ static double run_and_compare(struct fg_accel *accel, const struct fg_graph *gra
 
 // ---- operators ----------------------------------------------------------------------------------
 
-// What this backend need not take: float16 weights before lowering has made them float32.
+// What a backend need not take: float16 weights before lowering has made them float32, and what
+// CpuAcc of either Arm NN refuses in some of their variants.
 static bool may_lack(const struct operator_case *c, bool lowered)
 {
-    return c->op == FG_OP_DEQUANTIZE && !lowered;
+    if (c->op == FG_OP_DEQUANTIZE && !lowered)
+        return true;
+    return !strcmp(tested_backend(), "CpuAcc") &&
+           (c->op == FG_OP_LEAKY_RELU || c->op == FG_OP_MEAN || c->op == FG_OP_SUM ||
+            c->op == FG_OP_TRANSPOSE || c->op == FG_OP_TRANSPOSE_CONV);
 }
 
 struct tally {
@@ -81,7 +87,7 @@ static void run_operator(const struct operator_case *c, unsigned variant, enum o
     struct fg_error err = {""};
     int r = operator_run(c, variant, type, lowered, &options, &result, &err);
     tally->ran++;
-    if (r < 0 && may_lack(c, lowered))
+    if (r == -ENOTSUP && may_lack(c, lowered))
         return;
     bool wrong = r == 0 && !(result.error <= result.limit);
     tally->lacking += r < 0;
@@ -190,12 +196,39 @@ static void expect_ends(struct ends *ends, unsigned n_outputs, const uint32_t *o
     fg_graph_destroy(ends->graph);
 }
 
+static struct fg_graph *make_convolution(void)
+{
+    struct build b = build_begin();
+    uint32_t x = build_input(&b, (struct shape){4, {1, 9, 9, 16}});
+    struct fg_node node = {.op = FG_OP_CONV,
+                           .n_inputs = 2,
+                           .inputs = {x, build_weights(&b, (struct shape){4, {8, 3, 3, 16}}, 0)},
+                           .stride_h = 1,
+                           .stride_w = 1,
+                           .dilation_h = 1,
+                           .dilation_w = 1};
+    return build_end(&b, build_node(&b, node, (struct shape){0, {0}}));
+}
+
 static void tensors_are_used_in_place(void **state)
+{
+    (void)state;
+    struct fg_graph *graph = make_convolution();
+    struct fg_accel *accel = open_graph(graph, false);
+    for (unsigned again = 0; again < 3; again++)
+        assert_true(run_and_compare(accel, graph) < 1e-5);
+    assert_int_equal(fg_accel_copies(accel), 0);
+    fg_accel_close(accel);
+    fg_graph_destroy(graph);
+}
+
+// Kernels that want room around their tensors get copies.
+static void tensors_with_room_are_copied(void **state)
 {
     (void)state;
     struct ends ends;
     make_ends(&ends);
-    expect_ends(&ends, 1, &ends.z, false);
+    expect_ends(&ends, 1, &ends.z, !strcmp(tested_backend(), "CpuAcc"));
 }
 
 // An output that others read, one value as two outputs, an input that is an output: right, with
@@ -214,26 +247,15 @@ static void odd_outputs_are_right(void **state)
 
 // ---- float16 ------------------------------------------------------------------------------------
 
-// A convolution, since that is what processors have float16 kernels for.
 static void fp16_is_near(void **state)
 {
     (void)state;
-    struct build b = build_begin();
-    uint32_t x = build_input(&b, (struct shape){4, {1, 9, 9, 16}});
-    struct fg_node node = {.op = FG_OP_CONV,
-                           .n_inputs = 2,
-                           .inputs = {x, build_weights(&b, (struct shape){4, {8, 3, 3, 16}}, 0)},
-                           .stride_h = 1,
-                           .stride_w = 1,
-                           .dilation_h = 1,
-                           .dilation_w = 1};
-    struct fg_graph *graph = build_end(&b, build_node(&b, node, (struct shape){0, {0}}));
+    struct fg_graph *graph = make_convolution();
     struct fg_accel *accel = open_graph(graph, true);
     double worst = run_and_compare(accel, graph);
     print_message("float16 differs by %g: %s\n", worst, fg_accel_reason(accel));
-    bool reduced = !strstr(fg_accel_reason(accel), "no layer is computed in float16");
-    assert_true(worst < 5e-3);
-    assert_int_equal(reduced, worst > 1e-5);
+    // at least the weights are; Debian's CpuAcc has no float16 kernels and says so
+    assert_true(worst < 5e-3 && worst > 1e-5);
     fg_accel_close(accel);
     fg_graph_destroy(graph);
 }
@@ -246,6 +268,7 @@ int main(void)
         cmocka_unit_test(onet_agrees),
         cmocka_unit_test(mobilefacenet_agrees),
         cmocka_unit_test(tensors_are_used_in_place),
+        cmocka_unit_test(tensors_with_room_are_copied),
         cmocka_unit_test(odd_outputs_are_right),
         cmocka_unit_test(fp16_is_near),
     };

@@ -303,7 +303,9 @@ static int child_limit(rlim_t locked, rlim_t space)
         return 255;
     if (fg_index_create(1024, &index) < 0)
         return __LINE__;
-    if (space != RLIM_INFINITY && setrlimit(RLIMIT_AS, &space_limit) < 0)
+    struct rlimit now; // an emulator may take a limit and not keep it
+    if (space != RLIM_INFINITY && (setrlimit(RLIMIT_AS, &space_limit) < 0 ||
+                                   getrlimit(RLIMIT_AS, &now) < 0 || now.rlim_cur != space))
         return 255;
     while (before < 20000 && (r = fg_index_insert(index, &tmpl, &slot)) == 0)
         before++;
