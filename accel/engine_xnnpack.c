@@ -16,6 +16,10 @@
 #include "accel/engine.h"
 #include "accel/layout.h"
 
+#ifndef XNN_FLAG_KEEP_DIMS // Debian 12's always keeps them
+#define XNN_FLAG_KEEP_DIMS 0
+#endif
+
 _Static_assert(XNN_EXTRA_BYTES <= FG_ENGINE_SLACK, "buffers are too short for XNNPACK");
 
 struct model {
@@ -239,8 +243,8 @@ static int add_whole_picture(struct builder *b, const struct fg_node *n, uint32_
     if (r == 0 && has_bias)
         r = define_between(b, pixel->n_dims, pixel->dims, &mean);
     if (r == 0)
-        r = code_of(xnn_define_global_average_pooling_2d(b->subgraph, mean_range.low,
-                                                         mean_range.high, product, mean, 0));
+        r = code_of(xnn_define_global_average_pooling_2d(
+            b->subgraph, mean_range.low, mean_range.high, product, mean, XNN_FLAG_KEEP_DIMS));
     if (r < 0 || !has_bias)
         return r;
     r = value(b, n->inputs[2], &bias);
@@ -597,9 +601,10 @@ static int reduce_middle(struct builder *b, enum fg_op op, uint32_t outer, uint3
         return r;
     if (op == FG_OP_REDUCE_MAX)
         return code_of(xnn_define_max_pooling_2d(b->subgraph, 0, 0, 0, 0, n, 1, 1, 1, 1, 1,
-                                                 -INFINITY, INFINITY, viewed, *ret, 0));
-    return code_of(
-        xnn_define_global_average_pooling_2d(b->subgraph, -INFINITY, INFINITY, viewed, *ret, 0));
+                                                 -INFINITY, INFINITY, viewed, *ret,
+                                                 XNN_FLAG_KEEP_DIMS));
+    return code_of(xnn_define_global_average_pooling_2d(b->subgraph, -INFINITY, INFINITY, viewed,
+                                                        *ret, XNN_FLAG_KEEP_DIMS));
 }
 
 // Neighbouring axes at once; a mean of means over equal parts is the mean.

@@ -64,12 +64,9 @@ static double run_and_compare(struct fg_accel *accel, const struct fg_graph *gra
 
 // ---- operators ----------------------------------------------------------------------------------
 
-// What a backend need not take: float16 weights before lowering has made them float32, and what
-// CpuAcc of either Arm NN refuses in some of their variants.
-static bool may_lack(const struct operator_case *c, bool lowered)
+// What CpuAcc of either Arm NN refuses in some of their variants.
+static bool may_lack(const struct operator_case *c)
 {
-    if (c->op == FG_OP_DEQUANTIZE && !lowered)
-        return true;
     return !strcmp(tested_backend(), "CpuAcc") &&
            (c->op == FG_OP_LEAKY_RELU || c->op == FG_OP_MEAN || c->op == FG_OP_SUM ||
             c->op == FG_OP_TRANSPOSE || c->op == FG_OP_TRANSPOSE_CONV);
@@ -85,9 +82,11 @@ static void run_operator(const struct operator_case *c, unsigned variant, enum o
     const struct fg_accel_options options = {.engine = engine(), .backend_path = own_backends()};
     struct operator_result result = {0};
     struct fg_error err = {""};
+    if (c->op == FG_OP_DEQUANTIZE && !lowered)
+        return; // stored weights: lowering makes them float32, engines never see them
     int r = operator_run(c, variant, type, lowered, &options, &result, &err);
     tally->ran++;
-    if (r == -ENOTSUP && may_lack(c, lowered))
+    if (r == -ENOTSUP && may_lack(c))
         return;
     bool wrong = r == 0 && !(result.error <= result.limit);
     tally->lacking += r < 0;
@@ -132,8 +131,11 @@ static void model_agrees(const char *path)
         fail_msg("%s differs by %g", card.name, worst);
     assert_int_equal(fg_accel_copies(accel), 0);
     assert_int_equal(fg_accel_fallbacks(accel), 0);
-    for (unsigned k = 0; k < fg_accel_placement_count(accel); k++)
-        assert_string_equal(fg_accel_placement(accel, k).backend, tested_backend());
+    for (unsigned k = 0; k < fg_accel_placement_count(accel); k++) {
+        struct fg_placement p = fg_accel_placement(accel, k);
+        if (strcmp(p.backend, "alias") != 0 || strcmp(p.op, "RESHAPE") != 0) // as 23.08 has them
+            assert_string_equal(p.backend, tested_backend());
+    }
     fg_accel_close(accel);
     fg_graph_destroy(graph);
 }

@@ -639,8 +639,11 @@ static void cycle(const char *engine, unsigned count)
 static void leaks_nothing(void **state)
 {
     (void)state;
-    cycle("xnnpack", 10000);
-    cycle("armnn:CpuRef", 10000);
+    // opening takes an emulated Arm NN 23.08 a tenth of a second
+    const char *runner = getenv("FACEGATE_RUNNER");
+    unsigned count = runner && strstr(runner, "qemu") ? 500 : 10000;
+    cycle("xnnpack", count);
+    cycle("armnn:CpuRef", count);
 }
 
 int main(void)
