@@ -441,6 +441,38 @@ static void survives_wrong_results(void **state)
     survive("wrong", "computed a trial network wrong");
 }
 
+// A backend that passes its trial and computes the model wrong, as a driver may with one layer.
+static void refuses_what_disagrees(void **state)
+{
+    (void)state;
+    struct fg_accel *accel;
+    struct fg_backends backends;
+    struct fg_error err = {""};
+    add_cpuref();
+    add_backend("Test_Acc_backend.so");
+    assert_int_equal(fg_backends_probe(folder, &backends, &err), 0);
+    assert_true(backends.list[0].works && backends.list[1].works);
+    struct fg_accel_options options = {.engine = "armnn:TestAcc", .backend_path = folder};
+    assert_int_equal(open_model(&options, &accel, &err), 0);
+    expect_text(fg_accel_reason(accel), "; agrees with xnnpack to ");
+    fg_accel_close(accel);
+
+    setenv("FG_TEST_BACKEND_FAILS", "wrong", 1);
+    assert_int_equal(open_model(&options, &accel, &err), -EIO);
+    expect_text(err.text, "armnn:TestAcc computes this model wrong: outputs[0] 'out' differs from "
+                          "xnnpack's by ");
+    options.engine = "auto";
+    assert_int_equal(open_model(&options, &accel, &err), 0);
+    assert_string_equal(fg_accel_engine(accel), "xnnpack");
+    expect_text(fg_accel_reason(accel), "auto: armnn:TestAcc computes this model wrong");
+    fg_accel_close(accel);
+
+    setenv("FG_TEST_BACKEND_FAILS", "run", 1);
+    options.engine = "armnn:TestAcc";
+    assert_int_equal(open_model(&options, &accel, &err), -EIO);
+    expect_text(err.text, "armnn:TestAcc opened the model and failed to run it");
+}
+
 // ---- folders ------------------------------------------------------------------------------------
 
 static void names_broken_libraries(void **state)
@@ -667,6 +699,7 @@ int main(void)
         IN_FOLDER(survives_a_hang),
         IN_FOLDER(survives_a_failing_run),
         IN_FOLDER(survives_wrong_results),
+        IN_FOLDER(refuses_what_disagrees),
         IN_FOLDER(names_broken_libraries),
         IN_FOLDER(survives_a_library_that_crashes),
         IN_FOLDER(survives_a_library_that_aborts),
