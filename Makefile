@@ -271,7 +271,8 @@ lint: setup
 	@tools/lint.sh
 
 FUZZ_SECONDS ?= 30
-FUZZ_SOURCES  = $(foreach m,COMMON ACCEL PIPELINE MATCHER,$(addprefix $(call lower,$(m))/,$($(m):=.c)))
+FUZZ_SOURCES  = $(filter-out accel/engine_armnn.c,$(foreach m,COMMON ACCEL PIPELINE MATCHER,$(addprefix \
+                $(call lower,$(m))/,$($(m):=.c)))) $(BUILD)/obj/accel/engine_armnn.o
 build/fuzz/%: tests/fuzz_%.c $(FUZZ_SOURCES)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
