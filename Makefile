@@ -24,6 +24,9 @@ VERSION := 0.1.0
 # host but the compiler's own. Debian 13's compiler would need Debian 13's C library to run, so a
 # chroot and the right to make one; this way needs neither, and what is built is tested with
 # Debian 13's libraries by their own loader.
+ifneq ($(filter-out arm64 aarch64 amd64 x86_64,$(ARCH))$(filter-out bookworm trixie,$(SUITE)),)
+$(error ARCH is arm64 or amd64, SUITE is bookworm or trixie)
+endif
 TARGET := $(if $(filter arm64 aarch64,$(ARCH)),arm64,amd64)
 DEBIAN := $(or $(SUITE),bookworm)
 SYSROOT :=

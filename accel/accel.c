@@ -132,9 +132,9 @@ static void name_engine(struct fg_accel *accel, const struct fg_graph *graph,
     size_t used = (size_t)snprintf(accel->name, sizeof accel->name, "%s", choice->engine->name);
     const char *names = choice->backends;
     char mark = ':';
-    while (*names) {
+    while (*names && used < sizeof accel->name) {
         size_t n = strcspn(names, ",");
-        for (unsigned i = 0; i < graph->n_nodes; i++) {
+        for (unsigned i = 0; i < graph->n_nodes && used < sizeof accel->name; i++) {
             const char *backend = accel->places[i].backend;
             if (strlen(backend) != n || strncmp(backend, names, n) != 0)
                 continue;
@@ -216,7 +216,7 @@ static int open_chosen(struct fg_accel *accel, const struct fg_graph *graph,
     if (r < 0)
         return r;
     r = open_and_run(accel, graph, options, &choice, &why);
-    if (r < 0 && choice.or_xnnpack) {
+    if (choice.or_xnnpack && (r == -ENOTSUP || r == -EIO || r == -ENODEV)) {
         memset(accel->places, 0, (graph->n_nodes + 1u) * sizeof *accel->places);
         choice = (struct fg_choice){.engine = &fg_engine_xnnpack};
         snprintf(choice.reason, sizeof choice.reason, "auto: %.380s", why.text);

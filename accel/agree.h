@@ -14,7 +14,7 @@ extern "C" {
 // Runs `accel`, which was opened from `graph`, once on values like a picture's and compares all
 // outputs with xnnpack's. The difference is |a - b| / |b| over one output, the largest of them.
 // 0 and *ret_difference; -ENOTSUP: xnnpack can't run this network (accel has run all the same);
-// -EIO and err: it failed to run, or differs by more than `most`.
+// -EIO and err: it failed to run, or differs by more than `most`; -ENOMEM.
 int fg_agree(struct fg_accel *accel, const struct fg_graph *graph, double most,
              double *ret_difference, struct fg_error *err);
 

@@ -78,56 +78,81 @@ static void flatten(char *text)
     text[to] = '\0';
 }
 
-static void try_backend(const char *path, struct fg_backend *backend)
+// A child that can't be had says nothing of the backend: then 0 becomes -EAGAIN or -ENOMEM.
+static int try_backend(const char *path, struct fg_backend *backend, struct fg_error *err)
 {
     struct trial trial = {path, backend->name};
     struct fg_armnn_trial result = {""};
-    struct fg_error err = {""};
+    struct fg_error why = {""};
     const struct fg_isolated isolated = {try_work, &trial, trial_seconds(), sizeof result};
-    int r = fg_isolate(&isolated, &result, NULL, 0, &err);
+    int r = fg_isolate(&isolated, &result, NULL, 0, &why);
+    if (r == -EAGAIN || r == -ENOMEM)
+        return fg_fail(err, r, "%s", why.text);
     backend->works = r == 0;
-    const char *why = result.text[0] ? result.text : err.text;
-    snprintf(backend->text, sizeof backend->text, "%.199s", r == 0 ? "works" : why);
+    const char *text = result.text[0] ? result.text : why.text;
+    snprintf(backend->text, sizeof backend->text, "%.199s", r == 0 ? "works" : text);
     flatten(backend->text);
+    return 0;
 }
 
 static void add(struct fg_backends *backends, const char *name)
 {
     enum fg_backend_kind kind = kind_of(name);
     unsigned at = backends->count++;
-    for (; at > 0 && backends->list[at - 1].kind > kind; at--)
+    for (; at > 0 &&
+           (backends->list[at - 1].kind > kind ||
+            (backends->list[at - 1].kind == kind && strcmp(backends->list[at - 1].name, name) > 0));
+         at--)
         backends->list[at] = backends->list[at - 1];
     backends->list[at] = (struct fg_backend){.kind = kind};
     snprintf(backends->list[at].name, sizeof backends->list[at].name, "%s", name);
 }
 
-static int probe(const char *path, struct fg_backends *ret, struct fg_error *err)
+static int check_path(const char *path, struct fg_error *err)
 {
-    struct trial trial = {path, NULL};
-    struct fg_armnn_names names = {.count = 0};
-    struct fg_error why = {""};
-    const struct fg_isolated isolated = {list_work, &trial, trial_seconds(), sizeof names};
     if (path[0] && path[0] != '/')
         return fg_fail(err, -EINVAL, "backend-path %.200s: not an absolute path", path);
     if (path[0] && access(path, R_OK | X_OK) < 0)
         return fg_fail(err, -errno, "backend-path %.200s: %s", path, strerror(errno));
-    if (fg_armnn_in_use())
+    return 0;
+}
+
+static int list(const char *path, struct fg_armnn_names *names, struct fg_backends *ret,
+                struct fg_error *err)
+{
+    struct trial trial = {path, NULL};
+    struct fg_error why = {""};
+    const struct fg_isolated isolated = {list_work, &trial, trial_seconds(), sizeof *names};
+    int r = fg_isolate(&isolated, names, ret->warnings, sizeof ret->warnings, &why);
+    flatten(ret->warnings);
+    if (r < 0)
+        return fg_fail(
+            err, r == -ENOMEM || r == -EAGAIN ? r : -ENODEV,
+            "Arm NN's backends in %.120s can not be loaded: %.140s; one bad library there "
+            "is enough. %.100s",
+            path[0] ? path : "its own folder", names->text[0] ? names->text : why.text,
+            ret->warnings);
+    return 0;
+}
+
+static int probe(const char *path, struct fg_backends *ret, struct fg_error *err)
+{
+    struct fg_armnn_names names = {.count = 0};
+    int r = check_path(path, err);
+    if (r < 0)
+        return r;
+    if (fg_armnn_reserve() < 0)
         return fg_fail(err, -EBUSY,
                        "Arm NN is in use with another backend-path; give all models of a process "
                        "the same");
-    *ret = (struct fg_backends){.count = 0};
-    int r = fg_isolate(&isolated, &names, ret->warnings, sizeof ret->warnings, &why);
-    flatten(ret->warnings);
-    if (r < 0)
-        return fg_fail(err, r == -ENOMEM || r == -EAGAIN ? r : -ENODEV,
-                       "Arm NN's backends in %.150s can not be loaded: %.80s. %.120s",
-                       path[0] ? path : "its own folder", why.text, ret->warnings);
+    r = list(path, &names, ret, err);
     snprintf(ret->version, sizeof ret->version, "%s", names.version);
-    for (unsigned k = 0; k < names.count; k++)
+    for (unsigned k = 0; r == 0 && k < names.count; k++)
         add(ret, names.names[k]);
-    for (unsigned k = 0; k < ret->count; k++)
-        try_backend(path, &ret->list[k]);
-    return 0;
+    for (unsigned k = 0; r == 0 && k < ret->count; k++)
+        r = try_backend(path, &ret->list[k], err);
+    fg_armnn_release();
+    return r;
 }
 
 int fg_backends_probe(const char *path, struct fg_backends *ret, struct fg_error *err)
@@ -140,7 +165,7 @@ int fg_backends_probe(const char *path, struct fg_backends *ret, struct fg_error
     bool known = last.known && !strcmp(last.path, path);
     struct fg_backends found = {.count = 0};
     int r = known ? last.code : probe(path, &found, &own);
-    if (!known && r != -EBUSY) { // that is no property of the folder
+    if (!known && (r == 0 || r == -ENODEV)) { // the rest says nothing of the folder
         last.code = r;
         last.backends = found;
         last.err = own;

@@ -20,8 +20,15 @@ static void append(char *text, size_t size, const char *format, ...)
     va_end(list);
 }
 
+// Each name once, and none that would be cut.
 static void take(struct fg_choice *choice, const char *backend)
 {
+    size_t n = strlen(backend);
+    for (const char *at = choice->backends; (at = strstr(at, backend)); at += n)
+        if ((at == choice->backends || at[-1] == ',') && (at[n] == ',' || !at[n]))
+            return;
+    if (strlen(choice->backends) + n + 2 > sizeof choice->backends)
+        return;
     append(choice->backends, sizeof choice->backends, "%s%s", choice->backends[0] ? "," : "",
            backend);
 }

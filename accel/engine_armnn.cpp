@@ -25,6 +25,7 @@
 
 #define WEIGHTS_ARE_LAYERS (ARMNN_MAJOR_VERSION >= 29) // and depthwise filters are [1, H, W, C]
 #define HAS_MODEL_OPTIONS  (ARMNN_MAJOR_VERSION >= 23) // threads, fast maths
+#define ASSERTS_IN_PROFILE (ARMNN_MAJOR_VERSION >= 23)
 #define HAS_BINARY_LAYER   (ARMNN_MAJOR_VERSION >= 33)
 #define HAS_OPAQUE_OPTIONS (ARMNN_MAJOR_VERSION >= 33)
 #define HAS_MEMORY_SOURCES (ARMNN_MAJOR_VERSION >= 24)
@@ -1040,6 +1041,15 @@ void decide_in_place(const struct fg_graph *graph, Model &model)
     }
 }
 
+// 23.08's CpuAcc ends in an assertion of its own when some of its layers are profiled.
+bool can_profile(const Model &model)
+{
+    for (const armnn::BackendId &backend : model.backends)
+        if (ASSERTS_IN_PROFILE && backend == "CpuAcc")
+            return false;
+    return true;
+}
+
 // ---- optimise and load --------------------------------------------------------------------------
 
 #if HAS_MODEL_OPTIONS
@@ -1063,7 +1073,7 @@ armnn::IOptimizedNetworkPtr optimize(Model &model, std::vector<std::string> &mes
     options.SetReduceFp32ToFp16(model.fp16);
     options.SetImportEnabled(model.import);
     options.SetExportEnabled(model.export_);
-    options.SetProfilingEnabled(true);
+    options.SetProfilingEnabled(can_profile(model));
     for (const auto &option : model_options(model))
         options.AddModelOption(option);
 #else
@@ -1084,7 +1094,7 @@ void load(Model &model, armnn::IOptimizedNetworkPtr optimized)
     using armnn::MemorySource;
     armnn::INetworkProperties properties(
         false, model.import ? MemorySource::Malloc : MemorySource::Undefined,
-        model.export_ ? MemorySource::Malloc : MemorySource::Undefined, true);
+        model.export_ ? MemorySource::Malloc : MemorySource::Undefined, can_profile(model));
 #else
     armnn::INetworkProperties properties(model.import, model.export_);
 #endif
@@ -1185,7 +1195,10 @@ void report(const struct fg_engine_request *request, const Model &model,
     optimized.SerializeToDot(dot);
     if (model.fp16 && dot.str().find("convert_fp32_to_fp16") == std::string::npos)
         fg_engine_note(request, "fp16: weights are rounded, but no layer is computed in float16");
+    std::string swallowed = "unknown";
     for (std::string line; std::getline(dot, line);) {
+        if (field(line, "LayerType") == "PreCompiled")
+            swallowed = swallowed == "unknown" ? field(line, "BackendID") : swallowed;
         std::string name = field(line, "LayerName"), backend = field(line, "BackendID");
         if (backend.empty() || is_carrier(name))
             continue;
@@ -1196,8 +1209,9 @@ void report(const struct fg_engine_request *request, const Model &model,
             place(request, node, backend, note);
     }
     for (unsigned i = 0; i < request->graph->n_nodes; i++)
-        if (!request->places[i].backend[0]) // optimised away
-            place(request, i, "alias", "");
+        if (!request->places[i].backend[0]) // optimised away, or swallowed by a driver's own layer
+            place(request, i, request->graph->nodes[i].op == FG_OP_RESHAPE ? "alias" : swallowed,
+                  "");
 }
 
 // Of all that Arm NN said while it optimised, what made it give up and the backend's reason.
@@ -1232,6 +1246,8 @@ bool open_network(const struct fg_engine_request *request, Model &model, std::st
         why = why_not(messages);
     } catch (const std::exception &e) {
         why = e.what();
+    } catch (...) {
+        why = "it failed without a reason";
     }
     return false;
 }
@@ -1252,9 +1268,15 @@ int count(const std::string &text, const char *what)
     return n;
 }
 
-// Runs with Arm NN's profiler on and counts the copies of tensors.
-bool run_profiled(Model &model)
+// Runs once and counts the copies of tensors: with Arm NN's profiler, or by what was asked for, as
+// a run with imported tensors copies none of them or throws.
+bool run_counted(Model &model)
 {
+    if (!can_profile(model)) {
+        model.copies = static_cast<int>((model.import ? 0 : model.inputs.size()) +
+                                        (model.export_ ? 0 : model.outputs.size()));
+        return enqueue(model);
+    }
     auto profiler = runtime_shared->GetProfiler(model.id);
     if (profiler)
         profiler->EnableProfiling(true);
@@ -1273,8 +1295,9 @@ bool run_first(Model &model)
 {
     bool ran = false;
     try {
-        ran = run_profiled(model);
-    } catch (const std::exception &) {
+        ran = run_counted(model);
+    } catch (...) {
+        ran = false;
     }
     if (!ran) {
         std::vector<std::string> messages;
@@ -1285,7 +1308,7 @@ bool run_first(Model &model)
         if (!optimized)
             return false;
         load(model, std::move(optimized));
-        ran = run_profiled(model);
+        ran = run_counted(model);
     }
     model.network.reset();
     model.started = ran;
@@ -1310,6 +1333,11 @@ void take_options(const struct fg_engine_request *request, Model &model)
     model.fast_math = o->fast_math;
     model.threads = o->threads ? o->threads : 1;
     model.backends = split(request->backends);
+    bool gpu = false;
+    for (const armnn::BackendId &backend : model.backends)
+        gpu = gpu || backend == "GpuAcc";
+    if (o->tuning && o->tuning[0] && !gpu)
+        fg_engine_note(request, "a tuning file is for GpuAcc alone");
 #if !HAS_MODEL_OPTIONS
     if (o->threads > 1)
         fg_engine_note(request, "Arm NN 20.08 takes no number of threads");
@@ -1503,16 +1531,24 @@ int run_trials(const char *path, const char *backend, struct fg_error *err)
 
 extern "C" {
 
-bool fg_armnn_in_use(void)
+int fg_armnn_reserve(void)
 {
-    std::lock_guard<std::mutex> guard(runtime_lock);
-    return runtime_users > 0;
+    runtime_lock.lock();
+    if (!runtime_users)
+        return 0;
+    runtime_lock.unlock();
+    return -EBUSY;
+}
+
+void fg_armnn_release(void)
+{
+    runtime_lock.unlock();
 }
 
 int fg_armnn_list(const char *path, struct fg_armnn_names *ret)
 {
     struct fg_error err = {""};
-    return guarded("loading Arm NN's backends", &err, [&]() -> int {
+    int r = guarded("loading", &err, [&]() -> int {
         armnn::ConfigureLogging(true, false, armnn::LogSeverity::Warning);
         armnn::IRuntimePtr runtime = make_runtime(path, "");
         for (const armnn::BackendId &id : armnn::BackendRegistryInstance().GetBackendIds())
@@ -1521,11 +1557,14 @@ int fg_armnn_list(const char *path, struct fg_armnn_names *ret)
         snprintf(ret->version, sizeof ret->version, "%s", release());
         return 0;
     });
+    snprintf(ret->text, sizeof ret->text, "%.199s", err.text);
+    return r < 0 ? -ENODEV : 0;
 }
 
 int fg_armnn_try(const char *path, const char *backend, struct fg_armnn_trial *ret)
 {
     struct fg_error err = {""};
+    runtime_lock.unlock(); // the parent's reserve, inherited
     int r = guarded("trial", &err, [&]() -> int { return run_trials(path, backend, &err); });
     snprintf(ret->text, sizeof ret->text, "%.199s", err.text);
     return r < 0 ? -ENODEV : 0;

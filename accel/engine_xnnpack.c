@@ -878,6 +878,8 @@ static void note_what_lacks(const struct fg_engine_request *request)
         fg_engine_note(request, "fp16 is for Arm NN's backends: computed in float32");
     if (request->options->fast_math)
         fg_engine_note(request, "fast_math is for Arm NN's backends");
+    if (request->options->tuning && request->options->tuning[0])
+        fg_engine_note(request, "a tuning file is for GpuAcc alone");
 }
 
 static int open_model(const struct fg_engine_request *request, void **ret, struct fg_error *err)

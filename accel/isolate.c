@@ -2,6 +2,7 @@
 #include "accel/isolate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,7 +20,8 @@
 
 // What the child leaves in memory that both see.
 struct answer {
-    int code; // of the work
+    bool given; // a driver may end the process by itself, even with success
+    int code;   // of the work
     char result[] __attribute__((aligned(16)));
 };
 
@@ -50,6 +52,7 @@ static void be_child(const struct fg_isolated *isolated, struct answer *answer, 
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     answer->code = isolated->work(isolated->context, answer->result);
+    answer->given = true;
     _exit(0); // without exit handlers: they belong to the parent
 }
 
@@ -61,7 +64,7 @@ static int start(const struct fg_isolated *isolated, struct child *child)
         mmap(NULL, child->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (child->answer == MAP_FAILED)
         return -ENOMEM;
-    if (pipe(ends) < 0) {
+    if (pipe2(ends, O_CLOEXEC) < 0) {
         munmap(child->answer, child->bytes);
         return -EAGAIN;
     }
@@ -87,6 +90,8 @@ static bool listen_to(const struct child *child, unsigned seconds, char *said, s
     uint64_t end = fg_monotonic_ns() + seconds * UINT64_C(1000000000);
     size_t used = 0;
     char scrap[256];
+    if (size)
+        said[0] = '\0';
     for (;;) {
         uint64_t now = fg_monotonic_ns();
         struct pollfd poll_fd = {child->output, POLLIN, 0};
@@ -102,9 +107,9 @@ static bool listen_to(const struct child *child, unsigned seconds, char *said, s
         if (kept)
             memcpy(said + used, scrap, kept);
         used += kept;
+        if (size)
+            said[used] = '\0';
     }
-    if (size)
-        said[used] = '\0';
     return true;
 }
 
@@ -117,6 +122,8 @@ static int verdict(const struct fg_isolated *isolated, bool in_time, int status,
         return fg_fail(err, -EPROTO, "crashed: %s", strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status))
         return fg_fail(err, -EPROTO, "ended with code %d", WEXITSTATUS(status));
+    if (!child->answer->given)
+        return fg_fail(err, -EPROTO, "ended without an answer");
     if (child->answer->code < 0)
         fg_fail(err, child->answer->code, "%s", strerror(-child->answer->code));
     memcpy(result, child->answer->result, isolated->size);

@@ -179,6 +179,8 @@ static int child(void *context, void *result)
         sleep(60);
     if (!strcmp(how, "exit"))
         _exit(3);
+    if (!strcmp(how, "leave"))
+        _exit(0);
     if (!strcmp(how, "refuse"))
         return -ENODEV;
     *(int *)result = 42;
@@ -196,6 +198,7 @@ static void children_fail_alone(void **state)
                  {"crash", -EPROTO, "crashed: Segmentation fault"},
                  {"abort", -EPROTO, "crashed: Aborted"},
                  {"exit", -EPROTO, "ended with code 3"},
+                 {"leave", -EPROTO, "ended without an answer"},
                  {"hang", -EPROTO, "gave no answer in 1 s"},
                  {"refuse", -ENODEV, "No such device"}};
     for (unsigned k = 0; k < sizeof cases / sizeof cases[0]; k++) {
