@@ -23,13 +23,14 @@
 #include "accel/engine.h"
 #include "accel/engine_armnn.h"
 
-#define WEIGHTS_ARE_LAYERS (ARMNN_MAJOR_VERSION >= 29) // and depthwise filters are [1, H, W, C]
-#define HAS_MODEL_OPTIONS  (ARMNN_MAJOR_VERSION >= 23) // threads, fast maths
-#define ASSERTS_IN_PROFILE (ARMNN_MAJOR_VERSION >= 23)
-#define HAS_BINARY_LAYER   (ARMNN_MAJOR_VERSION >= 33)
-#define HAS_OPAQUE_OPTIONS (ARMNN_MAJOR_VERSION >= 33)
-#define HAS_MEMORY_SOURCES (ARMNN_MAJOR_VERSION >= 24)
-#define HAS_CONSTANT_FLAG  (ARMNN_MAJOR_VERSION >= 24)
+#define WEIGHTS_ARE_LAYERS       (ARMNN_MAJOR_VERSION >= 29) // and depthwise filters are [1, H, W, C]
+#define HAS_MODEL_OPTIONS        (ARMNN_MAJOR_VERSION >= 23) // threads, fast maths
+#define CRASHES_IN_INT8_PRODUCTS (ARMNN_MAJOR_VERSION >= 23)
+#define ASSERTS_IN_PROFILE       (ARMNN_MAJOR_VERSION >= 23)
+#define HAS_BINARY_LAYER         (ARMNN_MAJOR_VERSION >= 33)
+#define HAS_OPAQUE_OPTIONS       (ARMNN_MAJOR_VERSION >= 33)
+#define HAS_MEMORY_SOURCES       (ARMNN_MAJOR_VERSION >= 24)
+#define HAS_CONSTANT_FLAG        (ARMNN_MAJOR_VERSION >= 24)
 
 namespace
 {
@@ -133,6 +134,14 @@ struct Model {
     }
 };
 
+bool uses_compute_library(const Model &model)
+{
+    for (const armnn::BackendId &backend : model.backends)
+        if (backend == "CpuAcc" || backend == "GpuAcc")
+            return true;
+    return false;
+}
+
 // What the boundary turns into an error. A backend's own exceptions must not get that far: their
 // types may live in its library, which goes with the runtime while the stack unwinds.
 struct Refusal {
@@ -174,6 +183,7 @@ struct Builder {
     const struct fg_graph *graph;
     armnn::INetwork *network;
     std::vector<IOutputSlot *> slots; // by tensor; NULL: not made yet
+    bool compute_library;             // among the backends: CpuAcc, GpuAcc
     unsigned node;                    // the one being built
     char name[64];
 
@@ -648,13 +658,34 @@ IConnectableLayer *add_binary(Builder &b, enum fg_op op)
 #endif
 }
 
+// 23.08's CpuAcc reads past its buffers when it multiplies int8: those products are made in
+// float32.
+bool multiplies_badly(const Builder &b)
+{
+    return CRASHES_IN_INT8_PRODUCTS && b.compute_library && b.n().op == FG_OP_MUL &&
+           b.in(0).type == FG_INT8;
+}
+
+IOutputSlot *dequantized(Builder &b, IOutputSlot *from)
+{
+    TensorInfo real(from->GetTensorInfo().GetShape(), armnn::DataType::Float32);
+    return set_output(feed(b.network->AddDequantizeLayer(b.label("DEQUANTIZE")), from), real);
+}
+
 void build_binary(Builder &b)
 {
+    bool in_float = multiplies_badly(b);
     IConnectableLayer *layer = add_binary(b, b.n().op);
     unsigned rank = b.out().n_dims;
-    for (unsigned k = 0; k < 2; k++)
-        ranked(b, b.n().inputs[k], rank)->Connect(layer->GetInputSlot(k));
-    finish(b, layer);
+    for (unsigned k = 0; k < 2; k++) {
+        IOutputSlot *from = ranked(b, b.n().inputs[k], rank);
+        (in_float ? dequantized(b, from) : from)->Connect(layer->GetInputSlot(k));
+    }
+    if (!in_float)
+        return finish(b, layer);
+    TensorInfo real(shape_of(b.out()), armnn::DataType::Float32);
+    IOutputSlot *product = set_output(layer, real);
+    finish(b, feed(b.network->AddQuantizeLayer(b.label("QUANTIZE")), product));
 }
 
 void build_unary(Builder &b)
@@ -747,10 +778,8 @@ void build_softmax(Builder &b)
 void build_quantize(Builder &b)
 {
     IOutputSlot *from = slot(b, b.n().inputs[0]);
-    if (b.in(0).type != FG_FLOAT32) { // from one scale to another
-        TensorInfo real(shape_of(b.in(0)), armnn::DataType::Float32);
-        from = set_output(feed(b.network->AddDequantizeLayer(b.label("DEQUANTIZE")), from), real);
-    }
+    if (b.in(0).type != FG_FLOAT32) // from one scale to another
+        from = dequantized(b, from);
     finish(b, feed(b.network->AddQuantizeLayer(b.label()), from));
 }
 
@@ -986,6 +1015,7 @@ void build_network(const struct fg_engine_request *request, Model &model)
     model.network = armnn::INetwork::Create();
     Builder b{};
     b.graph = graph;
+    b.compute_library = uses_compute_library(model);
     b.network = model.network.get();
     b.slots.assign(graph->n_tensors, nullptr);
     for (unsigned k = 0; k < graph->n_inputs; k++) {
@@ -1027,11 +1057,8 @@ bool writes_output(const struct fg_graph *graph, const struct fg_node &node)
 
 void decide_in_place(const struct fg_graph *graph, Model &model)
 {
-    bool compute_library = false;
-    for (const armnn::BackendId &backend : model.backends)
-        compute_library = compute_library || backend == "CpuAcc" || backend == "GpuAcc";
     model.import = model.export_ = true;
-    for (unsigned i = 0; compute_library && i < graph->n_nodes; i++) {
+    for (unsigned i = 0; uses_compute_library(model) && i < graph->n_nodes; i++) {
         const struct fg_node &node = graph->nodes[i];
         bool tight = works_tight(node.op) && node.activation == FG_ACT_NONE;
         if (reads_input(graph, node) && !works_tight(node.op))
