@@ -23,14 +23,14 @@
 #include "accel/engine.h"
 #include "accel/engine_armnn.h"
 
-#define WEIGHTS_ARE_LAYERS       (ARMNN_MAJOR_VERSION >= 29) // and depthwise filters are [1, H, W, C]
-#define HAS_MODEL_OPTIONS        (ARMNN_MAJOR_VERSION >= 23) // threads, fast maths
-#define CRASHES_IN_INT8_PRODUCTS (ARMNN_MAJOR_VERSION >= 23)
-#define ASSERTS_IN_PROFILE       (ARMNN_MAJOR_VERSION >= 23)
-#define HAS_BINARY_LAYER         (ARMNN_MAJOR_VERSION >= 33)
-#define HAS_OPAQUE_OPTIONS       (ARMNN_MAJOR_VERSION >= 33)
-#define HAS_MEMORY_SOURCES       (ARMNN_MAJOR_VERSION >= 24)
-#define HAS_CONSTANT_FLAG        (ARMNN_MAJOR_VERSION >= 24)
+#define WEIGHTS_ARE_LAYERS (ARMNN_MAJOR_VERSION >= 29) // and depthwise filters are [1, H, W, C]
+#define HAS_MODEL_OPTIONS  (ARMNN_MAJOR_VERSION >= 23) // threads, fast maths
+#define ERRS_IN_INT8       (ARMNN_MAJOR_VERSION >= 23)
+#define ASSERTS_IN_PROFILE (ARMNN_MAJOR_VERSION >= 23)
+#define HAS_BINARY_LAYER   (ARMNN_MAJOR_VERSION >= 33)
+#define HAS_OPAQUE_OPTIONS (ARMNN_MAJOR_VERSION >= 33)
+#define HAS_MEMORY_SOURCES (ARMNN_MAJOR_VERSION >= 24)
+#define HAS_CONSTANT_FLAG  (ARMNN_MAJOR_VERSION >= 24)
 
 namespace
 {
@@ -658,12 +658,13 @@ IConnectableLayer *add_binary(Builder &b, enum fg_op op)
 #endif
 }
 
-// 23.08's CpuAcc reads past its buffers when it multiplies int8: those products are made in
-// float32.
-bool multiplies_badly(const Builder &b)
+// 23.08's CpuAcc reads past its buffers when it multiplies int8, and errs in some means of int8 and
+// uint8: those are computed in float32.
+bool errs_in_int8(const Builder &b)
 {
-    return CRASHES_IN_INT8_PRODUCTS && b.compute_library && b.n().op == FG_OP_MUL &&
-           b.in(0).type == FG_INT8;
+    if (!ERRS_IN_INT8 || !b.compute_library)
+        return false;
+    return b.n().op == FG_OP_MUL ? b.in(0).type == FG_INT8 : b.in(0).type != FG_FLOAT32;
 }
 
 IOutputSlot *dequantized(Builder &b, IOutputSlot *from)
@@ -674,7 +675,7 @@ IOutputSlot *dequantized(Builder &b, IOutputSlot *from)
 
 void build_binary(Builder &b)
 {
-    bool in_float = multiplies_badly(b);
+    bool in_float = b.n().op == FG_OP_MUL && errs_in_int8(b);
     IConnectableLayer *layer = add_binary(b, b.n().op);
     unsigned rank = b.out().n_dims;
     for (unsigned k = 0; k < 2; k++) {
@@ -815,7 +816,12 @@ IOutputSlot *add_mean(Builder &b, IOutputSlot *from, const TensorInfo &info)
 
 void build_mean(Builder &b)
 {
-    finish(b, add_mean(b, slot(b, b.n().inputs[0]), info_of(b.out())));
+    IOutputSlot *from = slot(b, b.n().inputs[0]);
+    if (!errs_in_int8(b))
+        return finish(b, add_mean(b, from, info_of(b.out())));
+    TensorInfo real(shape_of(b.out()), armnn::DataType::Float32);
+    IOutputSlot *mean = add_mean(b, dequantized(b, from), real);
+    finish(b, feed(b.network->AddQuantizeLayer(b.label("QUANTIZE")), mean));
 }
 
 // Arm NN 20.08 reduces by mean alone: a sum is the mean times the number of cells.
