@@ -155,9 +155,9 @@ static int check_required(const struct fg_accel *accel, const char *require, str
             return fg_fail(
                 err, -ENOTSUP,
                 "%.40s is required, but layer %u, %s '%.60s', runs on %s%s%.100s; engine "
-                "%.60s",
+                "%.60s: %.140s",
                 require, i, p->op, p->layer, p->backend, p->note[0] ? ": " : "", p->note,
-                accel->name);
+                accel->name, accel->reason);
     }
     return 0;
 }

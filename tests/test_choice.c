@@ -362,6 +362,7 @@ static void require_refuses_fallback(void **state)
     options = (struct fg_accel_options){.engine = "xnnpack", .require = "CpuAcc"};
     assert_int_equal(open_model(&options, &accel, &err), -ENOTSUP);
     expect_text(err.text, "CpuAcc is required, but layer 0, CONV_2D 'conv', runs on xnnpack");
+    expect_text(err.text, "; engine xnnpack: asked for"); // why that one
     options.require = "xnnpack";
     assert_int_equal(open_model(&options, &accel, &err), 0);
     fg_accel_close(accel);
