@@ -134,12 +134,17 @@ struct Model {
     }
 };
 
-bool uses_compute_library(const Model &model)
+bool has_backend(const Model &model, const char *name)
 {
     for (const armnn::BackendId &backend : model.backends)
-        if (backend == "CpuAcc" || backend == "GpuAcc")
+        if (backend == name)
             return true;
     return false;
+}
+
+bool uses_compute_library(const Model &model)
+{
+    return has_backend(model, "CpuAcc") || has_backend(model, "GpuAcc");
 }
 
 // What the boundary turns into an error. A backend's own exceptions must not get that far: their
@@ -1033,8 +1038,7 @@ void build_network(const struct fg_engine_request *request, Model &model)
     add_ends(request, b, model);
 }
 
-// ---- tensors in place
-// ----------------------------------------------------------------------------
+// ---- tensors in place ---------------------------------------------------------------------------
 
 // Compute Library's kernels may want room around their tensors, which imported ones do not have:
 // they then compute wrong and write past the end. These work with tensors as tight as ours are.
@@ -1077,10 +1081,7 @@ void decide_in_place(const struct fg_graph *graph, Model &model)
 // 23.08's CpuAcc ends in an assertion of its own when some of its layers are profiled.
 bool can_profile(const Model &model)
 {
-    for (const armnn::BackendId &backend : model.backends)
-        if (ASSERTS_IN_PROFILE && backend == "CpuAcc")
-            return false;
-    return true;
+    return !ASSERTS_IN_PROFILE || !has_backend(model, "CpuAcc");
 }
 
 // ---- optimise and load --------------------------------------------------------------------------
@@ -1171,22 +1172,30 @@ bool is_carrier(const std::string &name)
            name.find(".shape") != std::string::npos;
 }
 
+// "... (reason: Z), falling back ...": Z on one line, or nothing.
+std::string reason_in(const std::string &message)
+{
+    size_t at = message.find("(reason: ");
+    if (at == std::string::npos)
+        return "";
+    std::string reason = message.substr(at + 9, message.find("), falling back", at) - at - 9);
+    for (char &c : reason)
+        c = c < ' ' ? ' ' : c;
+    return reason;
+}
+
 // "Layer of type X is not supported on requested backend Y for ... (reason: Z), falling back ...":
-// the reason, when the line is about this type.
+// "Y: Z", when the line is about this type.
 std::string reason_of(const std::string &message, const std::string &type)
 {
     std::string start = "Layer of type " + type + " is not supported on requested backend ";
-    size_t at = message.find(start), reason = message.find("(reason: ");
+    size_t at = message.find(start);
     if (at == std::string::npos)
         return "";
     at += start.size();
     std::string text = message.substr(at, message.find(' ', at) - at);
-    if (reason != std::string::npos)
-        text +=
-            ": " + message.substr(reason + 9, message.find("), falling back", reason) - reason - 9);
-    for (char &c : text)
-        c = c < ' ' ? ' ' : c;
-    return text;
+    std::string reason = reason_in(message);
+    return reason.empty() ? text : text + ": " + reason;
 }
 
 struct Reasons {
@@ -1252,9 +1261,8 @@ std::string why_not(const std::vector<std::string> &messages)
 {
     std::string error, reason;
     for (const std::string &message : messages) {
-        size_t at = message.find("(reason: ");
-        if (at != std::string::npos)
-            reason = message.substr(at + 9, message.find("), falling back", at) - at - 9);
+        std::string latest = reason_in(message);
+        reason = latest.empty() ? reason : latest;
         if (message.rfind("ERROR: ", 0) == 0 && error.empty())
             error = message.substr(7);
     }
@@ -1366,10 +1374,7 @@ void take_options(const struct fg_engine_request *request, Model &model)
     model.fast_math = o->fast_math;
     model.threads = o->threads ? o->threads : 1;
     model.backends = split(request->backends);
-    bool gpu = false;
-    for (const armnn::BackendId &backend : model.backends)
-        gpu = gpu || backend == "GpuAcc";
-    if (o->tuning && o->tuning[0] && !gpu)
+    if (o->tuning && o->tuning[0] && !has_backend(model, "GpuAcc"))
         fg_engine_note(request, "a tuning file is for GpuAcc alone");
 #if !HAS_MODEL_OPTIONS
     if (o->threads > 1)

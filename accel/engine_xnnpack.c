@@ -475,15 +475,13 @@ static int add_concat(struct builder *b, const struct fg_node *n, uint32_t out)
 // Debian 12's XNNPACK packs the slopes, Debian 13's reads them at run time.
 static int add_prelu(struct builder *b, const struct fg_node *n, uint32_t in, uint32_t out)
 {
-    const struct fg_tensor *tensor = &b->graph->tensors[n->inputs[1]];
-    uint32_t slopes, count = (uint32_t)fg_tensor_elements(tensor);
-    if (!tensor->data)
+    struct fg_tensor row = b->graph->tensors[n->inputs[1]];
+    uint32_t slopes;
+    if (!row.data)
         return -ENOTSUP; // slopes that are computed
-    void *copy = keep(b, tensor->bytes);
-    if (!copy)
-        return -ENOMEM;
-    memcpy(copy, tensor->data, tensor->bytes);
-    int r = define(b, 1, &count, copy, XNN_INVALID_VALUE_ID, 0, &slopes);
+    row.dims[0] = (uint32_t)fg_tensor_elements(&row);
+    row.n_dims = 1;
+    int r = define_constant(b, &row, &slopes);
     return r < 0 ? r : code_of(xnn_define_prelu(b->subgraph, in, slopes, out, 0));
 }
 

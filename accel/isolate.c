@@ -90,8 +90,6 @@ static bool listen_to(const struct child *child, unsigned seconds, char *said, s
     uint64_t end = fg_monotonic_ns() + seconds * UINT64_C(1000000000);
     size_t used = 0;
     char scrap[256];
-    if (size)
-        said[0] = '\0';
     for (;;) {
         uint64_t now = fg_monotonic_ns();
         struct pollfd poll_fd = {child->output, POLLIN, 0};

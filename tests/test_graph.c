@@ -16,22 +16,12 @@
 #include "accel/lower.h"
 #include "accel/project.h"
 #include "accel/tflite.h"
+#include "tests/built_graph.h"
 #include "tests/operators.h"
 #include "tests/reference.h"
 #include "tests/small_model.h"
 
 static float weights[4096];
-
-static struct fg_graph *parse(struct tb *tb)
-{
-    struct fg_graph *graph = NULL;
-    struct fg_error err = {""};
-    tb_finish(tb);
-    if (fg_tflite_read(tb->bytes, tb->length, &graph, &err) < 0)
-        fail_msg("%s", err.text);
-    tb_free(tb);
-    return graph;
-}
 
 static unsigned count(const struct fg_graph *graph, enum fg_op op)
 {
@@ -77,7 +67,7 @@ static void lowers_small_model(void **state)
     (void)state;
     struct tb tb;
     small_model(&tb);
-    struct fg_graph *graph = parse(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     lower_and_compare(graph);
     assert_int_equal(count(graph, FG_OP_PRELU), 2);
     assert_int_equal(count(graph, FG_OP_SOFTMAX), 1);
@@ -102,7 +92,7 @@ static void slopes_have_their_factor(void **state)
     struct tb tb;
     unsigned seen = 0;
     small_model(&tb);
-    struct fg_graph *graph = parse(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     assert_int_equal(fg_lower(graph, NULL), 0);
     for (unsigned i = 0; i < graph->n_nodes; i++) {
         if (graph->nodes[i].op != FG_OP_PRELU)
@@ -139,7 +129,7 @@ static void lookalikes_are_no_prelu(void **state)
         } else {
             tb.ops[3].inputs[0] = small_tensor(&tb, "a relu"); // ABS of relu(x)
         }
-        struct fg_graph *graph = parse(&tb);
+        struct fg_graph *graph = built_graph(&tb);
         lower_and_compare(graph);
         assert_int_equal(count(graph, FG_OP_PRELU), 1); // only the other one
         fg_graph_destroy(graph);
@@ -171,7 +161,7 @@ static void shared_values_keep_their_activation(void **state)
     tb_op(&tb, TB_ADD, s, (int[]){c, r, -2});
     tb_input(&tb, in);
     tb_output(&tb, s);
-    struct fg_graph *graph = parse(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     lower_and_compare(graph);
     assert_int_equal(count(graph, FG_OP_RELU6), 1); // the sum needs the value before it
     fg_graph_destroy(graph);
@@ -188,7 +178,7 @@ static void pads_join_convolutions(void **state)
     tb_op(&tb, TB_PAD, pad, (int[]){in, p, -2});
     tb_output(&tb, conv(&tb, pad, "1x4x4x3", "3x3x3x2", weights, 0, 2, 1));
     tb_input(&tb, in);
-    struct fg_graph *graph = parse(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     lower_and_compare(graph);
     assert_int_equal(graph->n_nodes, 1);
     assert_int_equal(graph->nodes[0].pad_before[1], 1 + 1);
@@ -216,7 +206,7 @@ static void linear_pointwise_layers_merge(void **state)
         int a = conv(&tb, in, cases[k].middle, cases[k].first, weights, 1, 1, cases[k].activation);
         tb_output(&tb, conv(&tb, a, "1x4x4x5", cases[k].second, weights + 50, 1, 1, 0));
         tb_input(&tb, in);
-        struct fg_graph *graph = parse(&tb);
+        struct fg_graph *graph = built_graph(&tb);
         lower_and_compare(graph);
         assert_int_equal(graph->n_nodes, cases[k].nodes);
         fg_graph_destroy(graph);
@@ -239,7 +229,7 @@ static void constants_fold(void **state)
     tb_op(&tb, TB_MUL, out, (int[]){in, e, -2});
     tb_input(&tb, in);
     tb_output(&tb, out);
-    struct fg_graph *graph = parse(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     lower_and_compare(graph);
     assert_int_equal(graph->n_nodes, 1);
     fg_graph_destroy(graph);
@@ -480,7 +470,7 @@ static struct fg_graph *quantised(void)
 {
     struct tb tb;
     quantised_model(&tb);
-    return parse(&tb);
+    return built_graph(&tb);
 }
 
 static unsigned find(const struct fg_graph *graph, enum fg_op op)
@@ -672,7 +662,7 @@ static void memory_counts_constants_twice(void **state)
     fg_graph_destroy(graph);
     struct tb tb;
     small_model(&tb);
-    graph = parse(&tb);
+    graph = built_graph(&tb);
     uint64_t before = fg_graph_memory(graph);
     assert_int_equal(fg_lower(graph, NULL), 0);
     assert_true(fg_graph_memory(graph) < before); // one image instead of two
@@ -686,7 +676,7 @@ static void lowers_wide_model(void **state)
     (void)state;
     struct tb tb;
     wide_model(&tb);
-    struct fg_graph *graph = parse(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     lower_and_compare(graph);
     for (unsigned t = 0; t < graph->n_tensors; t++)
         if (!graph->tensors[t].data)
@@ -773,7 +763,7 @@ static void a_batch_that_mixes_is_refused(void **state)
     tb_op(&tb, TB_SUM, out, (int[]){in, a, -2});
     tb_input(&tb, in);
     tb_output(&tb, out);
-    struct fg_graph *graph = parse(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     assert_int_equal(fg_lower(graph, &err), -ENOTSUP);
     assert_non_null(strstr(err.text, "operators[0] SUM mixes the 2 images"));
     fg_graph_destroy(graph);
@@ -827,7 +817,7 @@ static struct fg_graph *embedder(int activation)
     tb_op(&tb, TB_RESHAPE, out, (int[]){c, -2});
     tb_input(&tb, in);
     tb_output(&tb, out);
-    return parse(&tb);
+    return built_graph(&tb);
 }
 
 static double cosine(const double *a, const double *b, size_t n)
@@ -894,7 +884,7 @@ static void projection_refuses_loss(void **state)
     fg_graph_destroy(graph);
     struct tb tb;
     small_model(&tb);
-    graph = parse(&tb);
+    graph = built_graph(&tb);
     assert_int_equal(fg_lower(graph, &err), 0);
     assert_int_equal(fg_project(graph, 1, &err), -EINVAL);
     fg_graph_destroy(graph);

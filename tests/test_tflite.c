@@ -15,6 +15,7 @@
 
 #include "accel/lower.h"
 #include "accel/tflite.h"
+#include "tests/built_graph.h"
 #include "tests/small_model.h"
 
 // Reads a built model that must be refused with `code` and all of `words` in the text.
@@ -78,17 +79,6 @@ static void keeps_quantisation(void **state)
     expect_refused(&tb, -EINVAL, "zero point 0 is out of range");
 }
 
-static struct fg_graph *read_built(struct tb *tb)
-{
-    struct fg_graph *graph = NULL;
-    struct fg_error err = {""};
-    tb_finish(tb);
-    if (fg_tflite_read(tb->bytes, tb->length, &graph, &err) < 0)
-        fail_msg("%s", err.text);
-    tb_free(tb);
-    return graph;
-}
-
 // The k-th node of that kind.
 static const struct fg_node *nth(const struct fg_graph *graph, enum fg_op op, unsigned k)
 {
@@ -105,7 +95,7 @@ static void reads_wide_model(void **state)
     struct tb tb;
     wide_model(&tb);
     unsigned in_file = (unsigned)tb.n_ops;
-    struct fg_graph *graph = read_built(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     assert_int_equal(graph->n_nodes, in_file + 2 + 1 + 1); // SPLIT, SPLIT_V, a dropped dimension
     // 8x8 cells, 6 channels of 18 taps each: a group's channels only; each of 4x4 cells meets 54
     assert_int_equal(fg_graph_macs(graph), 2 * (64 * 6 * 18 + 16 * 2 * 27));
@@ -140,7 +130,7 @@ static void reads_quantised_model(void **state)
     struct tb tb;
     quantised_model(&tb);
     int filter = small_tensor(&tb, "filter");
-    struct fg_graph *graph = read_built(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     assert_int_equal(graph->tensors[filter].n_scales, 3);
     assert_int_equal(graph->tensors[filter].scale_dim, 0);
     assert_float_equal(graph->tensors[filter].scales[1], 0.009f, 0);
@@ -154,7 +144,7 @@ static void reads_valid_transposed_convolutions(void **state)
     struct tb tb;
     wide_model(&tb); // VALID gives all 9 cells; 7 of them are the first 7
     tb.ops[WIDE_TRANSPOSE_CONV_OP].fields[0] = 1;
-    struct fg_graph *graph = read_built(&tb);
+    struct fg_graph *graph = built_graph(&tb);
     const struct fg_node *up = nth(graph, FG_OP_TRANSPOSE_CONV, 0);
     assert_int_equal(up->pad_before[1] * 10 + up->pad_after[1], 1);
     fg_graph_destroy(graph);
