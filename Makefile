@@ -80,8 +80,8 @@ ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
 PIPELINE := align camera_options capture detect embed engine_options frame image image_exif \
-            image_jpeg image_png mailbox publish quality sampler shot source source_folder \
-            source_mjpeg source_y4m stream track vision
+            image_jpeg image_png mailbox publish quality sampler shot source source_file \
+            source_folder source_mjpeg source_y4m stop stream track view vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
 TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \

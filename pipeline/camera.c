@@ -24,6 +24,7 @@ struct camera {
     struct fg_vision *vision;
     struct fg_publisher *publisher;
     struct fg_source *source;
+    struct fg_stop *stop;
     struct fg_mailbox *box;
     struct fg_capture *capture;
     struct fg_stream *stream;
@@ -32,20 +33,20 @@ struct camera {
     struct fg_wire_message beat;
 };
 
-static struct fg_source *stopped_by_signal; // set before the handlers are
+static struct fg_stop *stopped_by_signal; // set before the handlers are
 static volatile sig_atomic_t stopping;
 
 static void on_signal(int number)
 {
     (void)number;
     stopping = 1;
-    fg_source_stop(stopped_by_signal);
+    fg_stop_set(stopped_by_signal);
 }
 
-static void catch_signals(struct fg_source *source)
+static void catch_signals(struct fg_stop *stop)
 {
     struct sigaction action = {.sa_handler = on_signal};
-    stopped_by_signal = source;
+    stopped_by_signal = stop;
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
 }
@@ -78,6 +79,9 @@ static int open_source(struct camera *c, struct fg_error *err)
 {
     const struct fg_camera_options *o = &c->options;
     struct fg_source_options options = {.rate = o->rate, .loop = o->loop, .max_frames = o->frames};
+    if (fg_stop_create(&c->stop) < 0)
+        return fg_fail(err, -ENOMEM, "out of memory");
+    options.stop = c->stop;
     int code = fg_source_open(o->source, &options, &c->source, err);
     if (code == 0 && fg_mailbox_create(&c->box) < 0)
         code = fg_fail(err, -ENOMEM, "out of memory");
@@ -108,6 +112,7 @@ static void close_all(struct camera *c)
     fg_publisher_close(c->publisher);
     fg_mailbox_destroy(c->box);
     fg_source_close(c->source);
+    fg_stop_destroy(c->stop);
     fg_vision_close(c->vision);
     if (c->trace)
         fclose(c->trace);
@@ -127,7 +132,9 @@ static uint32_t resident_kib(void)
 static void send_beat(struct camera *c, uint32_t state, uint64_t now)
 {
     struct fg_stream_counts n;
+    struct fg_source_counts from;
     fg_stream_counts(c->stream, &n);
+    fg_source_counts(c->source, &from);
     double seconds = (double)(now - c->t_beat_ns) * 1e-9;
     c->beat.head.type = FG_WIRE_BEAT;
     struct fg_wire_beat *b = &c->beat.beat;
@@ -135,11 +142,11 @@ static void send_beat(struct camera *c, uint32_t state, uint64_t now)
         .state = state,
         .frames = n.frames,
         .displaced = fg_mailbox_displaced(c->box),
-        .broken = fg_source_broken(c->source),
+        .broken = from.broken,
         .detections = n.detections,
         .probes = n.probes,
         .notices = n.notices,
-        .bytes_copied = fg_source_bytes_copied(c->source),
+        .bytes_copied = from.copied,
         .bytes_raw = c->bytes_raw,
         .tracks = n.tracks,
         .rss_kib = resident_kib(),
@@ -190,21 +197,23 @@ static int one_frame(struct camera *c, struct fg_error *err)
 static void report(struct camera *c, double seconds)
 {
     struct fg_stream_counts n;
+    struct fg_source_counts from;
     fg_stream_counts(c->stream, &n);
-    uint64_t displaced = fg_mailbox_displaced(c->box), copied = fg_source_bytes_copied(c->source);
+    fg_source_counts(c->source, &from);
+    uint64_t displaced = fg_mailbox_displaced(c->box), copied = from.copied;
     if (c->trace)
         fprintf(c->trace,
                 "{\"end\":true,\"frames\":%" PRIu64 ",\"displaced\":%" PRIu64 ",\"broken\":%" PRIu64
                 ",\"detections\":%" PRIu64 ",\"probes\":%" PRIu64 ",\"notices\":%" PRIu64
                 ",\"bytes_copied\":%" PRIu64 ",\"seconds\":%.3f,\"rss_kib\":%" PRIu32 "}\n",
-                n.frames, displaced, fg_source_broken(c->source), n.detections, n.probes, n.notices,
-                copied, seconds, resident_kib());
+                n.frames, displaced, from.broken, n.detections, n.probes, n.notices, copied,
+                seconds, resident_kib());
     if (c->trace && (fflush(c->trace) != 0 || ferror(c->trace)))
         fg_log(FG_LOG_WARNING, "%s: not all of the trace could be written", c->options.trace);
     fg_log(FG_LOG_INFO,
            "%" PRIu64 " frames in %.1f s, %" PRIu64 " displaced, %" PRIu64 " broken; %" PRIu64
            " probes, %" PRIu64 " notices; %" PRIu64 " frame bytes copied",
-           n.frames, seconds, displaced, fg_source_broken(c->source), n.probes, n.notices, copied);
+           n.frames, seconds, displaced, from.broken, n.probes, n.notices, copied);
 }
 
 // In slices: a signal that comes just before the wait would not end it.
@@ -227,7 +236,7 @@ static int run(struct camera *c, struct fg_error *err)
     fg_log(FG_LOG_INFO, "lane %s, camera %s: %s", c->options.lane, c->options.id, info.description);
     log_engines(c);
     wait_for_matcher(c);
-    int code = fg_capture_start(c->source, c->box, c->options.rate == 0, &c->capture);
+    int code = fg_capture_start(c->source, c->box, c->stop, c->options.rate == 0, &c->capture);
     if (code < 0)
         return fg_fail(err, code, "can't start the capture thread: %s", strerror(-code));
     uint64_t start = fg_monotonic_ns();
@@ -273,7 +282,7 @@ int main(int argc, char **argv)
         code = open_stream(&c, &err);
     enum fg_exit exit_code = code < 0 ? FG_EXIT_CONFIG : FG_EXIT_OK;
     if (code == 0) {
-        catch_signals(c.source);
+        catch_signals(c.stop);
         code = run(&c, &err);
         exit_code = code < 0 ? FG_EXIT_FAILURE : FG_EXIT_OK;
     }

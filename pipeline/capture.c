@@ -12,6 +12,7 @@ struct fg_capture {
     pthread_t thread;
     struct fg_source *source;
     struct fg_mailbox *box;
+    struct fg_stop *stop;
     bool keep_all;
     int code;
     struct fg_error err;
@@ -23,7 +24,9 @@ static int pass_on(struct fg_capture *c)
     int code = fg_source_next(c->source, &frame, &c->err);
     if (code == -EBADMSG) {
         // once, not for each: a camera with a bad cable would fill the journal
-        if (fg_source_broken(c->source) == 1)
+        struct fg_source_counts counts;
+        fg_source_counts(c->source, &counts);
+        if (counts.broken == 1)
             fg_log(FG_LOG_WARNING, "%s (later ones are only counted)", c->err.text);
         return 0;
     }
@@ -51,14 +54,15 @@ static void *run(void *context)
     return NULL;
 }
 
-int fg_capture_start(struct fg_source *source, struct fg_mailbox *box, bool keep_all,
-                     struct fg_capture **ret)
+int fg_capture_start(struct fg_source *source, struct fg_mailbox *box, struct fg_stop *stop,
+                     bool keep_all, struct fg_capture **ret)
 {
     struct fg_capture *c = calloc(1, sizeof *c);
     if (!c)
         return -ENOMEM;
     c->source = source;
     c->box = box;
+    c->stop = stop;
     c->keep_all = keep_all;
     int code = pthread_create(&c->thread, NULL, run, c);
     if (code != 0) {
@@ -71,7 +75,7 @@ int fg_capture_start(struct fg_source *source, struct fg_mailbox *box, bool keep
 
 int fg_capture_join(struct fg_capture *capture, struct fg_error *err)
 {
-    fg_source_stop(capture->source);
+    fg_stop_set(capture->stop);
     fg_mailbox_close(capture->box);
     pthread_join(capture->thread, NULL);
     int code = capture->code == 1 || capture->code == -ECANCELED ? 0 : capture->code;

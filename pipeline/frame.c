@@ -3,10 +3,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/dma-buf.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 struct fg_frame_pool {
     unsigned slots;
@@ -89,6 +94,23 @@ int fg_frame_pool_fd(const struct fg_frame_pool *pool)
     return pool->returned_fd;
 }
 
+int fg_frame_pool_wait_whole(struct fg_frame_pool *pool, int timeout_ms)
+{
+    const uint64_t end = fg_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
+    uint64_t count;
+    // Acquire: pairs with the release in give_back; the holders' reads are over.
+    while (atomic_load_explicit(&pool->free_mask, memory_order_acquire) != all_slots(pool->slots)) {
+        uint64_t now = fg_monotonic_ns();
+        if (now >= end)
+            return -ETIMEDOUT;
+        struct pollfd fd = {.fd = pool->returned_fd, .events = POLLIN};
+        poll(&fd, 1, (int)((end - now) / 1000000u) + 1);
+        ssize_t got = read(pool->returned_fd, &count, sizeof count);
+        (void)got; // EAGAIN: nothing came back
+    }
+    return 0;
+}
+
 static void give_back(struct fg_frame_pool *pool, unsigned slot)
 {
     const uint64_t one = 1;
@@ -123,6 +145,41 @@ void fg_frame_release(struct fg_frame *frame)
         give_back(pool, slot);
 }
 
+// The first plane of those that share a dma-buf; NV12's two lie in one.
+static bool is_first_of_buffer(const struct fg_frame *frame, unsigned plane)
+{
+    for (unsigned i = 0; i < plane; i++)
+        if (frame->planes[i].dmabuf_fd == frame->planes[plane].dmabuf_fd)
+            return false;
+    return frame->planes[plane].dmabuf_fd >= 0;
+}
+
+static int sync_planes(const struct fg_frame *frame, uint64_t flags)
+{
+    for (unsigned i = 0; i < frame->n_planes; i++) {
+        struct dma_buf_sync sync = {.flags = flags | DMA_BUF_SYNC_READ};
+        int code = -1;
+        if (!is_first_of_buffer(frame, i))
+            continue;
+        do { // dma-buf.h: EAGAIN and EINTR mean again
+            code = ioctl(frame->planes[i].dmabuf_fd, DMA_BUF_IOCTL_SYNC, &sync);
+        } while (code < 0 && (errno == EAGAIN || errno == EINTR));
+        if (code < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+int fg_frame_read_begin(const struct fg_frame *frame)
+{
+    return sync_planes(frame, DMA_BUF_SYNC_START);
+}
+
+void fg_frame_read_end(const struct fg_frame *frame)
+{
+    sync_planes(frame, DMA_BUF_SYNC_END); // nothing is left to be done about a failure
+}
+
 static int check_plane(const struct fg_frame *frame, unsigned index, uint64_t row_bytes,
                        uint64_t rows, struct fg_error *err)
 {
@@ -150,17 +207,62 @@ static int check_chroma(const struct fg_frame *frame, struct fg_error *err)
     return code ? code : check_plane(frame, 2, width, height, err);
 }
 
+static unsigned plane_count(uint32_t fourcc)
+{
+    switch (fourcc) {
+    case FG_FOURCC_YUV:
+        return 3;
+    case FG_FOURCC_NV12:
+        return 2;
+    case FG_FOURCC_GREY:
+    case FG_FOURCC_RGB:
+    case FG_FOURCC_YUYV:
+    case FG_FOURCC_UYVY:
+    case FG_FOURCC_MJPG:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static uint64_t first_row_bytes(const struct fg_frame *frame)
+{
+    const uint64_t width = frame->width;
+    switch (frame->fourcc) {
+    case FG_FOURCC_RGB:
+        return 3 * width;
+    case FG_FOURCC_YUYV:
+    case FG_FOURCC_UYVY:
+        return (width + 1) / 2 * 4;
+    default:
+        return width;
+    }
+}
+
+static int check_jpeg(const struct fg_frame *frame, struct fg_error *err)
+{
+    if (frame->planes[0].data && frame->planes[0].length >= 4 && frame->jpeg)
+        return 0;
+    return fg_fail(err, -EINVAL, "the frame's JPEG picture is missing");
+}
+
 int fg_frame_check(const struct fg_frame *frame, struct fg_error *err)
 {
-    bool yuv = frame->fourcc == FG_FOURCC_YUV, rgb = frame->fourcc == FG_FOURCC_RGB;
-    if (!yuv && !rgb && frame->fourcc != FG_FOURCC_GREY)
+    const unsigned n_planes = plane_count(frame->fourcc);
+    if (n_planes == 0)
         return fg_fail(err, -EINVAL, "frame format 0x%08x is not known here", frame->fourcc);
     if (!frame->width || !frame->height)
         return fg_fail(err, -EINVAL, "the frame's size is %ux%u", frame->width, frame->height);
-    unsigned n_planes = yuv ? 3 : 1;
     if (frame->n_planes != n_planes)
         return fg_fail(err, -EINVAL, "the frame has %u planes where its format has %u",
                        frame->n_planes, n_planes);
-    int code = check_plane(frame, 0, (rgb ? UINT64_C(3) : 1) * frame->width, frame->height, err);
-    return code || !yuv ? code : check_chroma(frame, err);
+    if (frame->fourcc == FG_FOURCC_MJPG)
+        return check_jpeg(frame, err);
+    int code = check_plane(frame, 0, first_row_bytes(frame), frame->height, err);
+    if (code == 0 && frame->fourcc == FG_FOURCC_YUV)
+        code = check_chroma(frame, err);
+    if (code == 0 && frame->fourcc == FG_FOURCC_NV12)
+        code = check_plane(frame, 1, ((uint64_t)frame->width + 1) / 2 * 2,
+                           ((uint64_t)frame->height + 1) / 2, err);
+    return code;
 }

@@ -22,6 +22,10 @@ extern "C" {
 #define FG_FOURCC_YUV  FG_FOURCC('Y', 'U', '1', '2') // three planes; chroma as chroma_shift_* says
 #define FG_FOURCC_GREY FG_FOURCC('G', 'R', 'E', 'Y') // one plane, full range
 #define FG_FOURCC_RGB  FG_FOURCC('R', 'G', 'B', '3') // one plane, 3 bytes a pixel, full range
+#define FG_FOURCC_NV12 FG_FOURCC('N', 'V', '1', '2') // two planes: Y; U V at half of both sides
+#define FG_FOURCC_YUYV FG_FOURCC('Y', 'U', 'Y', 'V') // one plane: Y U Y V for each two pixels
+#define FG_FOURCC_UYVY FG_FOURCC('U', 'Y', 'V', 'Y') // one plane: U Y V Y for each two pixels
+#define FG_FOURCC_MJPG FG_FOURCC('M', 'J', 'P', 'G') // one plane: a JPEG picture, stride 0; `jpeg`
 
 struct fg_plane {
     const uint8_t *data; // row 0
@@ -32,6 +36,7 @@ struct fg_plane {
 };
 
 struct fg_frame_pool;
+struct fg_jpeg_window;
 
 struct fg_frame {
     uint32_t fourcc;
@@ -40,10 +45,11 @@ struct fg_frame {
     bool full_range;                        // YUV: BT.601 0..255 (JPEG) or else 16..235
     unsigned n_planes;
     struct fg_plane planes[3];
-    uint64_t t_capture_ns;      // CLOCK_MONOTONIC, from the driver where there is one
-    uint64_t sequence;          // the driver's, or counted by the source
-    unsigned slot;              // in its pool
-    struct fg_frame_pool *pool; // NULL: a frame outside any pool (a still)
+    struct fg_jpeg_window *jpeg; // MJPG: decodes parts of it, the source's; else NULL
+    uint64_t t_capture_ns;       // CLOCK_MONOTONIC, from the driver where there is one
+    uint64_t sequence;           // the driver's, or counted by the source
+    unsigned slot;               // in its pool
+    struct fg_frame_pool *pool;  // NULL: a frame outside any pool (a still)
 };
 
 #define FG_POOL_SLOTS 32
@@ -58,11 +64,19 @@ struct fg_frame *fg_frame_pool_slot(struct fg_frame_pool *pool, unsigned slot);
 struct fg_frame *fg_frame_pool_take(struct fg_frame_pool *pool);
 // Readable when a slot came back since the last fg_frame_pool_take; for poll(2).
 int fg_frame_pool_fd(const struct fg_frame_pool *pool);
+// Producer thread: waits until every slot is free, at most timeout_ms. 0, -ETIMEDOUT.
+int fg_frame_pool_wait_whole(struct fg_frame_pool *pool, int timeout_ms);
 
 // Any thread. Release of the last reference gives the slot back; the frame must not be touched
 // after it. Both accept frames outside any pool and do nothing there.
 void fg_frame_hold(struct fg_frame *frame);
 void fg_frame_release(struct fg_frame *frame);
+
+// Brackets what the processor reads of a frame (DMA_BUF_IOCTL_SYNC): between them caches are those
+// of the camera's memory. Does nothing for planes in ordinary memory. Begin: 0 or negative errno,
+// then the frame must not be read. Holders may nest them.
+int fg_frame_read_begin(const struct fg_frame *frame);
+void fg_frame_read_end(const struct fg_frame *frame);
 
 // Checks that every plane has the rows and columns that fourcc and size promise.
 // 0 or -EINVAL with the plane named in err. Sources call it for each new format, the sampler

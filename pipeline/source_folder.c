@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "pipeline/image_codecs.h"
-#include "pipeline/source_ops.h"
+#include "pipeline/source_file.h"
 
 struct folder_source {
     char **paths;

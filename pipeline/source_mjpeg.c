@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "pipeline/image_codecs.h"
-#include "pipeline/source_ops.h"
+#include "pipeline/source_file.h"
 
 struct entry {
     uint64_t offset;

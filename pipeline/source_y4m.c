@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "pipeline/image_codecs.h"
-#include "pipeline/source_ops.h"
+#include "pipeline/source_file.h"
 
 #define LINE_LIMIT 1024u // bytes of a header or FRAME line
 

@@ -2,7 +2,7 @@
 // Any bytes as a Y4M file: refused, or every frame that was found lies inside.
 #include <stdlib.h>
 
-#include "pipeline/source_ops.h"
+#include "pipeline/source_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

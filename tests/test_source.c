@@ -20,7 +20,7 @@
 #include "common/clock.h"
 #include "pipeline/image.h"
 #include "pipeline/source.h"
-#include "pipeline/source_ops.h"
+#include "pipeline/source_file.h"
 #include "tests/scratch_folder.h"
 
 #define MS UINT64_C(1000000)
@@ -94,6 +94,13 @@ static void put_y4m(const char *name, unsigned n)
     put_text(name, "YUV4MPEG2 W8 H6 F30:1 Ip A1:1 C420jpeg\n");
     for (unsigned i = 0; i < n; i++)
         put_y4m_frame(name, "FRAME\n", 72, (uint8_t)i);
+}
+
+static struct fg_source_counts counts_of(const struct fg_source *source)
+{
+    struct fg_source_counts counts;
+    fg_source_counts(source, &counts);
+    return counts;
 }
 
 static struct fg_source *open_source(const char *name, const struct fg_source_options *options)
@@ -173,11 +180,11 @@ static void test_folder(void **state)
     assert_next(source, 1, 40, 60);
     assert_next(source, 2, 20, 90);
     assert_no_frame(source, -EBADMSG, "d.png: neither JPEG nor PNG");
-    assert_int_equal(fg_source_broken(source), 1);
+    assert_int_equal(counts_of(source).broken, 1);
     assert_next(source, 4, 33, 120);
     assert_no_frame(source, 1, NULL);
     assert_no_frame(source, 1, NULL);
-    assert_int_equal(fg_source_bytes_copied(source), 0);
+    assert_int_equal(counts_of(source).copied, 0);
     fg_source_close(source);
     const char *names[] = {"b.JPG", "c.png", "a.jpeg", "notes.txt", "._a.jpg", "d.png", "e.jpg"};
     for (unsigned i = 0; i < 7; i++)
@@ -242,11 +249,11 @@ static void test_turned_picture_is_counted(void **state)
     free(bytes);
     struct fg_source *source = open_source("side.jpg", &at_once);
     assert_next(source, 0, 16, 50);
-    assert_int_equal(fg_source_bytes_copied(source), 32 * 16 * 3 / 2);
+    assert_int_equal(counts_of(source).copied, 32 * 16 * 3 / 2);
     fg_source_close(source);
     source = open_source("side.mjpeg", &at_once); // a camera's frames stay as they are
     assert_next(source, 0, 32, 50);
-    assert_int_equal(fg_source_bytes_copied(source), 0);
+    assert_int_equal(counts_of(source).copied, 0);
     fg_source_close(source);
     drop("side.jpg");
     drop("side.mjpeg");
@@ -270,7 +277,7 @@ static void test_mjpeg(void **state)
     for (unsigned i = 0; i < 7; i++)
         assert_next(source, i, i % 3 == 2 ? 30 : 64, 40 * (i % 3 + 1));
     assert_no_frame(source, 1, NULL);
-    assert_int_equal(fg_source_bytes_copied(source), 0);
+    assert_int_equal(counts_of(source).copied, 0);
     fg_source_close(source);
     drop("clip.mjpeg");
 }
@@ -326,7 +333,7 @@ static void test_mjpeg_broken_in_the_middle(void **state)
     assert_next(source, 4, 64, 120);
     assert_no_frame(source, -EBADMSG, "frame 5 at byte");
     assert_no_frame(source, 1, NULL);
-    assert_int_equal(fg_source_broken(source), 3);
+    assert_int_equal(counts_of(source).broken, 3);
     fg_source_close(source);
     drop("clip.mjpeg");
 }
@@ -405,7 +412,7 @@ static void test_y4m_is_not_copied(void **state)
         fg_frame_release(frame);
     }
     assert_no_frame(source, 1, NULL);
-    assert_int_equal(fg_source_bytes_copied(source), 0);
+    assert_int_equal(counts_of(source).copied, 0);
     fg_source_close(source);
     free(bytes);
     drop("clip.y4m");
@@ -490,7 +497,7 @@ static void test_y4m_damaged_end(void **state)
     assert_next(source, 1, 8, 1);
     assert_no_frame(source, -EBADMSG, "frame 2 at byte 195"); // 39 + 2 * (6 + 72)
     assert_no_frame(source, 1, NULL);
-    assert_int_equal(fg_source_broken(source), 1);
+    assert_int_equal(counts_of(source).broken, 1);
     fg_source_close(source);
     drop("clip.y4m");
     put_y4m("clip.y4m", 2);
@@ -503,7 +510,7 @@ static void test_y4m_damaged_end(void **state)
         assert_next(source, 3 * i + 1, 8, 1);
         assert_no_frame(source, -EBADMSG, "FRAME");
     }
-    assert_int_equal(fg_source_broken(source), 2);
+    assert_int_equal(counts_of(source).broken, 2);
     fg_source_close(source);
     drop("clip.y4m");
 }
@@ -521,7 +528,7 @@ static void test_file_that_shrinks(void **state)
         assert_int_equal(truncate(in_folder(names[i]), 100), 0);
         assert_no_frame(source, -EIO, "shrunk");
         assert_no_frame(source, -EIO, names[i]);
-        assert_int_equal(fg_source_broken(source), 0);
+        assert_int_equal(counts_of(source).broken, 0);
         fg_source_close(source);
         drop(names[i]);
     }
@@ -659,6 +666,13 @@ struct waiter {
     int code;
 };
 
+static struct fg_stop *make_stop(void)
+{
+    struct fg_stop *stop;
+    assert_int_equal(fg_stop_create(&stop), 0);
+    return stop;
+}
+
 static void *wait_for_frame(void *argument)
 {
     struct waiter *waiter = argument;
@@ -672,28 +686,32 @@ static void *wait_for_frame(void *argument)
 static void test_stop_while_waiting_for_its_time(void **state)
 {
     (void)state;
-    const struct fg_source_options options = {.rate = 0.001};
+    struct fg_stop *stop = make_stop();
+    const struct fg_source_options options = {.rate = 0.001, .stop = stop};
     pthread_t thread;
     put_y4m("clip.y4m", 3);
     struct waiter waiter = {open_source("clip.y4m", &options), 99};
     assert_next(waiter.source, 0, 8, 0);
     assert_int_equal(pthread_create(&thread, NULL, wait_for_frame, &waiter), 0);
     usleep(20000); // likely asleep by now; right either way
-    fg_source_stop(waiter.source);
+    fg_stop_set(stop);
     pthread_join(thread, NULL);
     assert_int_equal(waiter.code, -ECANCELED);
     assert_no_frame(waiter.source, -ECANCELED, "stopped");
     fg_source_close(waiter.source);
+    fg_stop_destroy(stop);
     drop("clip.y4m");
 }
 
 static void test_waits_for_a_slot(void **state)
 {
     (void)state;
+    struct fg_stop *stop = make_stop();
+    const struct fg_source_options options = {.stop = stop};
     struct fg_frame *held[FG_SOURCE_SLOTS];
     pthread_t thread;
     put_y4m("clip.y4m", 9);
-    struct waiter waiter = {open_source("clip.y4m", &at_once), 99};
+    struct waiter waiter = {open_source("clip.y4m", &options), 99};
     for (unsigned i = 0; i < FG_SOURCE_SLOTS; i++)
         assert_int_equal(fg_source_next(waiter.source, &held[i], NULL), 0);
     assert_int_equal(pthread_create(&thread, NULL, wait_for_frame, &waiter), 0);
@@ -705,36 +723,39 @@ static void test_waits_for_a_slot(void **state)
     assert_int_equal(held[2]->sequence, FG_SOURCE_SLOTS + 1); // nothing was left out
     assert_int_equal(pthread_create(&thread, NULL, wait_for_frame, &waiter), 0);
     usleep(20000);
-    fg_source_stop(waiter.source);
+    fg_stop_set(stop);
     pthread_join(thread, NULL);
     assert_int_equal(waiter.code, -ECANCELED);
     for (unsigned i = 0; i < FG_SOURCE_SLOTS; i++)
         fg_frame_release(held[i]);
     fg_source_close(waiter.source);
+    fg_stop_destroy(stop);
     drop("clip.y4m");
 }
 
-static struct fg_source *alarmed;
+static struct fg_stop *alarmed;
 
 static void on_alarm(int number)
 {
     (void)number;
-    fg_source_stop(alarmed);
+    fg_stop_set(alarmed);
 }
 
 static void test_stop_from_a_signal(void **state)
 {
     (void)state;
-    const struct fg_source_options options = {.rate = 0.001};
+    alarmed = make_stop();
+    const struct fg_source_options options = {.rate = 0.001, .stop = alarmed};
     struct sigaction action = {.sa_handler = on_alarm}, old;
     put_y4m("clip.y4m", 3);
-    alarmed = open_source("clip.y4m", &options);
-    assert_next(alarmed, 0, 8, 0);
+    struct fg_source *source = open_source("clip.y4m", &options);
+    assert_next(source, 0, 8, 0);
     assert_int_equal(sigaction(SIGALRM, &action, &old), 0);
     ualarm(20000, 0);
-    assert_no_frame(alarmed, -ECANCELED, "stopped");
+    assert_no_frame(source, -ECANCELED, "stopped");
     sigaction(SIGALRM, &old, NULL);
-    fg_source_close(alarmed);
+    fg_source_close(source);
+    fg_stop_destroy(alarmed);
     drop("clip.y4m");
 }
 

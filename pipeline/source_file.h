@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private to pipeline/: what the file source's kinds implement, and what they share.
-#ifndef FG_SOURCE_OPS_H
-#define FG_SOURCE_OPS_H
+// Private to pipeline/: what the kinds of files implement, and what they share.
+#ifndef FG_SOURCE_FILE_H
+#define FG_SOURCE_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
