@@ -138,7 +138,7 @@ static void test_check(void **state)
     frame = good_frame(FG_FOURCC_YUV, memory);
     frame.chroma_shift_x = 0;
     refuse(frame, "plane 1");
-    frame.fourcc = FG_FOURCC('M', 'J', 'P', 'G');
+    frame.fourcc = FG_FOURCC('N', 'V', '6', '1');
     refuse(frame, "not known");
     frame = good_frame(FG_FOURCC_GREY, memory);
     frame.width = UINT32_MAX; // must not wrap
