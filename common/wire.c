@@ -173,12 +173,17 @@ static void do_beat(struct cursor *c, struct fg_wire_beat *beat)
 {
     uint64_t *const counters[] = {&beat->frames,       &beat->displaced, &beat->broken,
                                   &beat->detections,   &beat->probes,    &beat->notices,
-                                  &beat->bytes_copied, &beat->bytes_raw};
+                                  &beat->bytes_copied, &beat->bytes_raw, &beat->lost,
+                                  &beat->recoveries};
     do_u32(c, &beat->state);
     do_name(c, beat->engine);
     do_u32(c, &beat->tracks);
     do_u32(c, &beat->fps_milli);
     do_u32(c, &beat->rss_kib);
+    do_u32(c, &beat->fourcc);
+    do_u32(c, &beat->width);
+    do_u32(c, &beat->height);
+    do_u32(c, &beat->memory);
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         do_u64(c, counters[i]);
 }
@@ -318,6 +323,8 @@ static const char *payload_fault(const struct fg_wire_message *message)
     case FG_WIRE_BEAT:
         if (message->beat.state > 3)
             return "the state is not within 0 and 3";
+        if (message->beat.memory > FG_WIRE_MEMORY_COPIED)
+            return "the kind of memory is not within 0 and 3";
         return fg_wire_name_ok(message->beat.engine) ? NULL : "the engine's name is bad";
     case FG_WIRE_LANE:
         if (message->lane.awake <= 1 && message->lane.want_token <= 1)

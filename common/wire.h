@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define FG_WIRE_VERSION   1
+#define FG_WIRE_VERSION   2
 #define FG_WIRE_NAME      32   // bytes of a lane or source name with its NUL; [A-Za-z0-9._-]
 #define FG_WIRE_DIMENSION 1024 // most floats of a vector
 #define FG_WIRE_TOKEN     1024 // most bytes of a token
@@ -98,6 +98,13 @@ struct fg_wire_token {
     uint8_t bytes[FG_WIRE_TOKEN];
 };
 
+enum fg_wire_memory {          // where the frames' pixels lie
+    FG_WIRE_MEMORY_OWN = 0,    // the camera program's own: files, or decoded
+    FG_WIRE_MEMORY_DMABUF = 1, // the driver's buffers, exported
+    FG_WIRE_MEMORY_MAPPED = 2, // the driver's buffers; it does not export
+    FG_WIRE_MEMORY_COPIED = 3, // copied once out of uncached buffers
+};
+
 struct fg_wire_beat {
     uint32_t state; // 0 starting, 1 running, 2 no camera, 3 stopping
     char engine[FG_WIRE_NAME];
@@ -105,6 +112,10 @@ struct fg_wire_beat {
     uint32_t tracks;    // alive now
     uint32_t fps_milli; // of the last second
     uint32_t rss_kib;
+    uint32_t fourcc, width, height; // of the last frame; 0 before the first
+    uint32_t memory;                // enum fg_wire_memory
+    uint64_t lost;                  // frames that the driver's sequence shows and nobody saw
+    uint64_t recoveries;            // times that frames came again after the camera had failed
 };
 
 struct fg_wire_lane {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "matcher/status.h"
 
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "matcher/calibrate.h"
 
 static void add_model(const struct fg_card *card, struct fg_json *reply)
@@ -68,6 +72,20 @@ static void add_gallery(const struct fg_control *c, struct fg_json *reply)
     fg_json_add(reply, "index", index);
 }
 
+// A fourcc is the camera's word: what is no letter or digit is not passed on.
+static void add_picture(const struct fg_wire_beat *beat, struct fg_json *camera)
+{
+    static const char *const memories[] = {"own", "dma-buf", "mapped", "copied"};
+    char text[48], *at = text;
+    for (unsigned i = 0; i < 4; i++) {
+        char c = (char)(beat->fourcc >> (8 * i));
+        *at++ = isalnum((unsigned char)c) ? c : '?';
+    }
+    snprintf(at, sizeof text - 4, " %" PRIu32 "x%" PRIu32, beat->width, beat->height);
+    fg_json_add_string(camera, "picture", text);
+    fg_json_add_string(camera, "memory", memories[beat->memory]); // 0..3: the decoder checked
+}
+
 static void add_beat(const struct fg_wire_beat *beat, struct fg_json *camera)
 {
     static const char *const states[] = {"starting", "running", "no_camera", "stopping"};
@@ -84,6 +102,10 @@ static void add_beat(const struct fg_wire_beat *beat, struct fg_json *camera)
     fg_json_add_u64(camera, "notices", beat->notices);
     fg_json_add_u64(camera, "bytes_copied", beat->bytes_copied);
     fg_json_add_u64(camera, "bytes_raw", beat->bytes_raw);
+    fg_json_add_u64(camera, "lost_frames", beat->lost);
+    fg_json_add_u64(camera, "recoveries", beat->recoveries);
+    if (beat->width > 0)
+        add_picture(beat, camera);
 }
 
 static void add_cameras(const struct fg_senders *senders, struct fg_json *reply, uint64_t now_ns)

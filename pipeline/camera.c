@@ -19,27 +19,32 @@
 
 #define BEAT_NS 1000000000u
 
+enum { BEAT_STARTING, BEAT_RUNNING, BEAT_NO_CAMERA, BEAT_STOPPING }; // fg_wire_beat.state
+
 struct camera {
     struct fg_camera_options options;
     struct fg_vision *vision;
     struct fg_publisher *publisher;
-    struct fg_source *source;
     struct fg_stop *stop;
     struct fg_mailbox *box;
     struct fg_capture *capture;
+    struct fg_source_info info;
     struct fg_stream *stream;
     FILE *trace;
-    uint64_t t_beat_ns, frames_at_beat, bytes_raw, t_fed_ns, watchdog_ns;
     struct fg_wire_message beat;
+    uint64_t t_beat_ns, frames_at_beat, bytes_raw;
+    uint64_t undecodable;     // frames that turned out broken only here
+    uint64_t displaced_early; // frames that came before the networks were ready
+    uint64_t recoveries;      // of the capture, as far as the tracks know
+    uint64_t t_fed_ns, watchdog_ns;
+    bool slow; // the last frame took longer than its limit
 };
 
 static struct fg_stop *stopped_by_signal; // set before the handlers are
-static volatile sig_atomic_t stopping;
 
 static void on_signal(int number)
 {
     (void)number;
-    stopping = 1;
     fg_stop_set(stopped_by_signal);
 }
 
@@ -75,25 +80,44 @@ static void log_engines(const struct camera *c)
         fg_log(FG_LOG_INFO, "the engine copies %d input and output tensors a look", e.copies);
 }
 
-static int open_source(struct camera *c, struct fg_error *err)
+static int open_capture(struct camera *c, struct fg_error *err)
 {
     const struct fg_camera_options *o = &c->options;
-    struct fg_source_options options = {.rate = o->rate, .loop = o->loop, .max_frames = o->frames};
-    if (fg_stop_create(&c->stop) < 0)
+    const struct fg_source_options options = {.rate = o->rate,
+                                              .loop = o->loop,
+                                              .max_frames = o->frames,
+                                              .camera = {.formats = o->format,
+                                                         .width = o->width,
+                                                         .height = o->height,
+                                                         .rate = o->rate,
+                                                         .buffers = o->buffers,
+                                                         .stall_ms = o->stall_ms,
+                                                         .exposure = o->exposure,
+                                                         .gain = o->gain,
+                                                         .focus = o->focus,
+                                                         .controls = o->controls}};
+    if (fg_stop_create(&c->stop) < 0 || fg_mailbox_create(&c->box) < 0)
         return fg_fail(err, -ENOMEM, "out of memory");
-    options.stop = c->stop;
-    int code = fg_source_open(o->source, &options, &c->source, err);
-    if (code == 0 && fg_mailbox_create(&c->box) < 0)
-        code = fg_fail(err, -ENOMEM, "out of memory");
-    if (code == 0 && o->trace[0] && !(c->trace = fopen(o->trace, "we")))
-        code = fg_fail(err, -errno, "%s: %s", o->trace, strerror(errno));
+    catch_signals(c->stop);
+    int code = fg_capture_open(o->source, &options, c->stop, c->box, &c->capture, err);
+    if (code == 0)
+        fg_capture_info(c->capture, &c->info);
     return code;
+}
+
+// A file is played from its first picture to its last: none is taken before there is work to do.
+static int start_capture(struct camera *c, struct fg_error *err)
+{
+    int code = fg_capture_start(c->capture, !c->info.live && c->options.rate == 0);
+    return code < 0 ? fg_fail(err, code, "can't start the capture thread: %s", strerror(-code)) : 0;
 }
 
 static int open_stream(struct camera *c, struct fg_error *err)
 {
     const struct fg_camera_options *o = &c->options;
     struct fg_stream_options options = fg_stream_gate;
+    if (o->trace[0] && !(c->trace = fopen(o->trace, "we")))
+        return fg_fail(err, -errno, "%s: %s", o->trace, strerror(errno));
     options.tracker.smallest = o->smallest;
     options.tracker.squares_per_frame = o->squares;
     options.shots.every_ns = o->shot_ms * 1000000ull;
@@ -110,8 +134,8 @@ static void close_all(struct camera *c)
 {
     fg_stream_destroy(c->stream);
     fg_publisher_close(c->publisher);
+    fg_capture_close(c->capture);
     fg_mailbox_destroy(c->box);
-    fg_source_close(c->source);
     fg_stop_destroy(c->stop);
     fg_vision_close(c->vision);
     if (c->trace)
@@ -129,27 +153,39 @@ static uint32_t resident_kib(void)
     return (uint32_t)(resident * ((unsigned long)sysconf(_SC_PAGESIZE) / 1024));
 }
 
+static uint64_t displaced(const struct camera *c)
+{
+    return fg_mailbox_displaced(c->box) - c->displaced_early;
+}
+
 static void send_beat(struct camera *c, uint32_t state, uint64_t now)
 {
     struct fg_stream_counts n;
-    struct fg_source_counts from;
+    struct fg_capture_state capture;
     fg_stream_counts(c->stream, &n);
-    fg_source_counts(c->source, &from);
+    fg_capture_state(c->capture, &capture);
     double seconds = (double)(now - c->t_beat_ns) * 1e-9;
     c->beat.head.type = FG_WIRE_BEAT;
     struct fg_wire_beat *b = &c->beat.beat;
+    const struct fg_wire_beat last = *b;
     *b = (struct fg_wire_beat){
         .state = state,
         .frames = n.frames,
-        .displaced = fg_mailbox_displaced(c->box),
-        .broken = from.broken,
+        .displaced = displaced(c),
+        .broken = capture.counts.broken + c->undecodable,
         .detections = n.detections,
         .probes = n.probes,
         .notices = n.notices,
-        .bytes_copied = from.copied,
+        .bytes_copied = capture.counts.copied,
         .bytes_raw = c->bytes_raw,
         .tracks = n.tracks,
         .rss_kib = resident_kib(),
+        .fourcc = last.fourcc,
+        .width = last.width,
+        .height = last.height,
+        .memory = capture.memory,
+        .lost = capture.counts.lost,
+        .recoveries = capture.recoveries,
     };
     if (seconds > 0)
         b->fps_milli = (uint32_t)((double)(n.frames - c->frames_at_beat) * 1000 / seconds);
@@ -159,61 +195,114 @@ static void send_beat(struct camera *c, uint32_t state, uint64_t now)
     c->frames_at_beat = n.frames;
 }
 
-// The watchdog is fed only here: a stuck capture or a stuck network starves it.
-static void feed_watchdog(struct camera *c, uint64_t now)
+static bool capture_works(const struct camera *c, const struct fg_capture_state *capture,
+                          uint64_t now)
+{
+    const uint64_t limit = (c->options.stall_ms + 1000u) * 1000000ull;
+    return !c->info.live || capture->retrying || now - capture->t_frame_ns < limit;
+}
+
+// Fed while frames come, or a camera is being brought back, and networks keep to their time. It is
+// this thread that feeds, so a network that hangs starves it too.
+static void feed_watchdog(struct camera *c, const struct fg_capture_state *capture, uint64_t now)
 {
     if (c->watchdog_ns == 0 || now - c->t_fed_ns < c->watchdog_ns)
+        return;
+    if (c->slow || !capture_works(c, capture, now))
         return;
     fg_notify("WATCHDOG=1");
     c->t_fed_ns = now;
 }
 
-static uint64_t frame_bytes(const struct fg_frame *frame)
+static void note_time(struct camera *c, uint64_t ns)
 {
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < frame->n_planes; i++)
-        bytes += frame->planes[i].length;
-    return bytes;
+    bool slow = ns > c->options.inference_ms * 1000000ull;
+    if (slow && !c->slow)
+        fg_log(FG_LOG_WARNING, "a frame took %" PRIu64 " ms, over the limit of %" PRIu32 " ms",
+               ns / 1000000, c->options.inference_ms);
+    else if (!slow && c->slow)
+        fg_log(FG_LOG_INFO, "frames keep to their time again");
+    c->slow = slow;
 }
 
-static int one_frame(struct camera *c, struct fg_error *err)
+static void note_picture(struct camera *c, const struct fg_frame *frame)
+{
+    c->beat.beat.fourcc = frame->fourcc;
+    c->beat.beat.width = frame->width;
+    c->beat.beat.height = frame->height;
+    for (unsigned i = 0; i < frame->n_planes; i++)
+        c->bytes_raw += frame->planes[i].length;
+}
+
+static int see(struct camera *c, const struct fg_frame *frame, struct fg_error *err)
+{
+    int code = fg_frame_read_begin(frame);
+    if (code < 0)
+        return fg_fail(err, -EBADMSG, "a frame's memory can't be read: %s", strerror(-code));
+    code = fg_stream_frame(c->stream, frame, err);
+    fg_frame_read_end(frame);
+    return code;
+}
+
+static int work_on(struct camera *c, const struct fg_frame *frame,
+                   const struct fg_capture_state *capture, struct fg_error *err)
+{
+    if (capture->recoveries != c->recoveries) {
+        c->recoveries = capture->recoveries;
+        fg_stream_end(c->stream); // whoever stood there may have gone meanwhile
+    }
+    note_picture(c, frame);
+    uint64_t start = fg_monotonic_ns();
+    int code = see(c, frame, err);
+    note_time(c, fg_monotonic_ns() - start);
+    if (code != -EBADMSG)
+        return code;
+    if (c->undecodable++ == 0)
+        fg_log(FG_LOG_WARNING, "%s (later ones are only counted)", err->text);
+    return 0;
+}
+
+static int turn(struct camera *c, struct fg_error *err)
 {
     struct fg_frame *frame = NULL;
-    int code = fg_mailbox_take(c->box, 1000, &frame);
-    uint64_t now = fg_monotonic_ns();
+    struct fg_capture_state capture;
+    int code = fg_mailbox_take(c->box, 250, &frame);
+    fg_capture_state(c->capture, &capture);
     if (code == 0) {
-        c->bytes_raw += frame_bytes(frame);
-        code = fg_stream_frame(c->stream, frame, err);
+        code = work_on(c, frame, &capture, err);
         fg_frame_release(frame);
-        feed_watchdog(c, now);
     } else if (code == -ETIMEDOUT) {
         code = 0;
     }
+    uint64_t now = fg_monotonic_ns();
+    feed_watchdog(c, &capture, now);
     if (now - c->t_beat_ns >= BEAT_NS)
-        send_beat(c, 1, now);
+        send_beat(c, capture.retrying ? BEAT_NO_CAMERA : BEAT_RUNNING, now);
     return code;
 }
 
 static void report(struct camera *c, double seconds)
 {
     struct fg_stream_counts n;
-    struct fg_source_counts from;
+    struct fg_capture_state s;
     fg_stream_counts(c->stream, &n);
-    fg_source_counts(c->source, &from);
-    uint64_t displaced = fg_mailbox_displaced(c->box), copied = from.copied;
+    fg_capture_state(c->capture, &s);
+    const uint64_t broken = s.counts.broken + c->undecodable;
     if (c->trace)
         fprintf(c->trace,
                 "{\"end\":true,\"frames\":%" PRIu64 ",\"displaced\":%" PRIu64 ",\"broken\":%" PRIu64
                 ",\"detections\":%" PRIu64 ",\"probes\":%" PRIu64 ",\"notices\":%" PRIu64
                 ",\"bytes_copied\":%" PRIu64 ",\"seconds\":%.3f,\"rss_kib\":%" PRIu32 "}\n",
-                n.frames, displaced, from.broken, n.detections, n.probes, n.notices, copied,
+                n.frames, displaced(c), broken, n.detections, n.probes, n.notices, s.counts.copied,
                 seconds, resident_kib());
     if (c->trace && (fflush(c->trace) != 0 || ferror(c->trace)))
         fg_log(FG_LOG_WARNING, "%s: not all of the trace could be written", c->options.trace);
     fg_log(FG_LOG_INFO,
-           "%" PRIu64 " frames in %.1f s, %" PRIu64 " displaced, %" PRIu64 " broken; %" PRIu64
-           " probes, %" PRIu64 " notices; %" PRIu64 " frame bytes copied",
-           n.frames, seconds, displaced, from.broken, n.probes, n.notices, copied);
+           "%" PRIu64 " frames in %.1f s, %" PRIu64 " displaced, %" PRIu64 " broken, %" PRIu64
+           " lost, %" PRIu64 " recoveries; %" PRIu64 " probes, %" PRIu64 " notices; %" PRIu64
+           " frame bytes copied",
+           n.frames, seconds, displaced(c), broken, s.counts.lost, s.recoveries, n.probes,
+           n.notices, s.counts.copied);
 }
 
 // In slices: a signal that comes just before the wait would not end it.
@@ -224,40 +313,99 @@ static void wait_for_matcher(struct camera *c)
     do {
         uint64_t now = fg_monotonic_ns(), left_ms = now < end ? (end - now) / 1000000 : 0;
         code = fg_publisher_wait(c->publisher, left_ms < 200 ? (int)left_ms : 200);
-    } while (code < 0 && !stopping && fg_monotonic_ns() < end);
-    if (code < 0 && !stopping)
+    } while (code < 0 && !fg_stop_is_set(c->stop) && fg_monotonic_ns() < end);
+    if (code < 0 && !fg_stop_is_set(c->stop))
         fg_log(FG_LOG_WARNING, "no matcher listens on %s yet; going on", c->options.probe);
 }
 
-static int run(struct camera *c, struct fg_error *err)
+static enum fg_exit exit_of(enum fg_capture_end end)
 {
-    struct fg_source_info info;
-    fg_source_info(c->source, &info);
-    fg_log(FG_LOG_INFO, "lane %s, camera %s: %s", c->options.lane, c->options.id, info.description);
-    log_engines(c);
-    wait_for_matcher(c);
-    int code = fg_capture_start(c->source, c->box, c->stop, c->options.rate == 0, &c->capture);
-    if (code < 0)
-        return fg_fail(err, code, "can't start the capture thread: %s", strerror(-code));
+    switch (end) {
+    case FG_CAPTURE_ENDED:
+    case FG_CAPTURE_GONE: // the unit is bound to the device: it starts again with it
+        return FG_EXIT_OK;
+    case FG_CAPTURE_GAVE_UP:
+        return FG_EXIT_TEMPORARY;
+    case FG_CAPTURE_FAILED:
+        break;
+    }
+    return FG_EXIT_FAILURE;
+}
+
+static enum fg_exit finish(struct camera *c, int code, struct fg_error *err, uint64_t start)
+{
+    struct fg_error capture_err = {""};
+    fg_notify("STOPPING=1");
+    enum fg_capture_end end = fg_capture_join(c->capture, &capture_err);
+    uint64_t now = fg_monotonic_ns();
+    fg_stream_end(c->stream);
+    send_beat(c, BEAT_STOPPING, now);
+    report(c, (double)(now - start) * 1e-9);
+    if (end != FG_CAPTURE_ENDED)
+        fg_log(end == FG_CAPTURE_GONE ? FG_LOG_INFO : FG_LOG_ERROR, "%s", capture_err.text);
+    if (code == -ECANCELED)
+        return exit_of(end);
+    fg_log(FG_LOG_ERROR, "%s", err->text);
+    return FG_EXIT_FAILURE;
+}
+
+static enum fg_exit run(struct camera *c)
+{
+    struct fg_error err = {""};
+    int code = c->info.live ? 0 : start_capture(c, &err);
     uint64_t start = fg_monotonic_ns();
     c->t_beat_ns = c->t_fed_ns = start;
     c->watchdog_ns = fg_notify_watchdog_ns(); // 0: nobody watches
+    c->displaced_early = fg_mailbox_displaced(c->box);
     fg_notify("READY=1");
-    send_beat(c, 0, start);
+    send_beat(c, BEAT_STARTING, start);
     while (code == 0)
-        code = one_frame(c, err);
-    fg_notify("STOPPING=1");
-    struct fg_error capture_err;
-    int captured = fg_capture_join(c->capture, &capture_err);
-    uint64_t end = fg_monotonic_ns();
-    fg_stream_end(c->stream);
-    send_beat(c, 3, end);
-    report(c, (double)(end - start) * 1e-9);
-    if (code == -ECANCELED && captured < 0) {
-        *err = capture_err;
-        return captured;
+        code = turn(c, &err);
+    return finish(c, code, &err, start);
+}
+
+static bool is_camera(const struct camera *c)
+{
+    return strncmp(c->options.source, "file:", 5) != 0;
+}
+
+static void log_source(const struct camera *c)
+{
+    fg_log(FG_LOG_INFO, "lane %s, camera %s: %s", c->options.lane, c->options.id,
+           c->info.description);
+}
+
+// A camera is opened and started before the networks are: they take seconds on a slow box, and
+// what is wrong with the camera is told at once.
+static int open_all(struct camera *c, struct fg_error *err)
+{
+    const bool camera = is_camera(c);
+    int code = camera ? open_capture(c, err) : 0;
+    if (code == 0 && camera) {
+        log_source(c);
+        code = start_capture(c, err);
     }
-    return code == -ECANCELED ? 0 : code;
+    if (code == 0)
+        code = open_vision(c, err);
+    if (code == 0 && !camera)
+        code = open_capture(c, err);
+    if (code == 0)
+        code = open_stream(c, err);
+    if (code < 0)
+        return code;
+    if (!camera)
+        log_source(c);
+    log_engines(c);
+    wait_for_matcher(c);
+    return 0;
+}
+
+static enum fg_exit exit_of_opening(const struct camera *c, int code)
+{
+    bool camera = is_camera(c) && !c->capture;
+    if (camera && (code == -EBUSY || code == -ENOENT || code == -ENODEV || code == -ENXIO))
+        return FG_EXIT_TEMPORARY;
+    return FG_EXIT_CONFIG;
 }
 
 int main(int argc, char **argv)
@@ -275,19 +423,14 @@ int main(int argc, char **argv)
     if (c.options.verbose)
         fg_log_init("facegate-camera", FG_LOG_DEBUG);
     prctl(PR_SET_DUMPABLE, 0); // no faces in core files
-    code = open_vision(&c, &err);
-    if (code == 0)
-        code = open_source(&c, &err);
-    if (code == 0)
-        code = open_stream(&c, &err);
-    enum fg_exit exit_code = code < 0 ? FG_EXIT_CONFIG : FG_EXIT_OK;
+    code = open_all(&c, &err);
+    enum fg_exit exit_code;
     if (code == 0) {
-        catch_signals(c.stop);
-        code = run(&c, &err);
-        exit_code = code < 0 ? FG_EXIT_FAILURE : FG_EXIT_OK;
-    }
-    if (code < 0)
+        exit_code = run(&c);
+    } else {
         fg_log(FG_LOG_ERROR, "%s", err.text);
+        exit_code = exit_of_opening(&c, code);
+    }
     close_all(&c);
     return exit_code;
 }

@@ -4,9 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/conf.h"
 #include "common/wire.h"
@@ -21,6 +24,37 @@ static int set_engine(void *target, const char *key, const char *value, struct f
     return fg_engine_options_name(&((struct fg_camera_options *)target)->engine, value, err);
 }
 
+// "auto" or a number.
+static int set_control(struct fg_control *control, const char *key, const char *value,
+                       struct fg_error *err)
+{
+    char *end;
+    if (strcmp(value, "auto") == 0) {
+        *control = (struct fg_control){FG_CONTROL_AUTO, 0};
+        return 0;
+    }
+    double number = strtod(value, &end);
+    if (end == value || *end || !isfinite(number))
+        return fg_fail(err, -EINVAL, "%s = %s: must be auto or a number", key, value);
+    *control = (struct fg_control){FG_CONTROL_VALUE, number};
+    return 0;
+}
+
+static int set_exposure(void *target, const char *key, const char *value, struct fg_error *err)
+{
+    return set_control(&((struct fg_camera_options *)target)->exposure, key, value, err);
+}
+
+static int set_gain(void *target, const char *key, const char *value, struct fg_error *err)
+{
+    return set_control(&((struct fg_camera_options *)target)->gain, key, value, err);
+}
+
+static int set_focus(void *target, const char *key, const char *value, struct fg_error *err)
+{
+    return set_control(&((struct fg_camera_options *)target)->focus, key, value, err);
+}
+
 // Every key is also an option of the same name.
 static const struct fg_conf_key keys[] = {
     {"camera", "source", TEXT(source)},
@@ -33,6 +67,16 @@ static const struct fg_conf_key keys[] = {
     {"camera", "embedder", TEXT(embedder)},
     FG_ENGINE_ROWS("camera", struct fg_camera_options, engine, set_engine),
     {"camera", "rate", FG_CONF_DOUBLE, AT(rate), .low = 0, .high = 1000},
+    {"camera", "format", TEXT(format)},
+    {"camera", "width", FG_CONF_U32, AT(width), .low = 64, .high = 16384},
+    {"camera", "height", FG_CONF_U32, AT(height), .low = 64, .high = 16384},
+    {"camera", "buffers", FG_CONF_U32, AT(buffers), .low = 3, .high = 16},
+    {"camera", "exposure", FG_CONF_CALL, .call = set_exposure},
+    {"camera", "gain", FG_CONF_CALL, .call = set_gain},
+    {"camera", "focus", FG_CONF_CALL, .call = set_focus},
+    {"camera", "controls", TEXT(controls)},
+    {"camera", "stall-ms", FG_CONF_U32, AT(stall_ms), .low = 100, .high = 600000},
+    {"camera", "inference-ms", FG_CONF_U32, AT(inference_ms), .low = 10, .high = 600000},
     {"camera", "smallest", FG_CONF_FLOAT, AT(smallest), .low = 16, .high = 2000},
     {"camera", "eye-distance", FG_CONF_FLOAT, AT(eye_distance), .low = 6, .high = 1000},
     {"camera", "squares", FG_CONF_U32, AT(squares), .low = 0, .high = 64},
@@ -47,11 +91,24 @@ static const struct fg_conf_key keys[] = {
 static const char help[] =
     "facegate-camera: frames in, vectors out\n"
     "\n"
-    "  facegate-camera --source file:PATH [option ...]\n"
+    "  facegate-camera --source SOURCE [option ...]\n"
+    "  facegate-camera --camera NAME [--config FILE] [option ...]\n"
     "\n"
-    "  --source file:PATH  a folder of JPEG and PNG pictures, a picture, an MJPEG or a Y4M file\n"
-    "  --rate R            frames a second; 0 (as given): as fast as they are taken\n"
-    "  --loop              start the source again at its end\n"
+    "  --source v4l2:DEVICE       a camera, by its device node\n"
+    "  --source libcamera:CAMERA  a camera through libcamera: its id, its node, or none: the "
+    "first\n"
+    "  --source file:PATH         a folder of JPEG and PNG pictures, a picture, MJPEG or Y4M\n"
+    "  --camera NAME       an instance: source v4l2:/dev/facegate/NAME, id NAME, and the file\n"
+    "                      camera@NAME.conf beside the --config file if it is there\n"
+    "  --rate R            frames a second; 0 (as given): a camera's 30, a file's as taken\n"
+    "  --format LIST       a camera's formats, the best first (NV12 YUYV UYVY MJPEG GREY)\n"
+    "  --width N, --height N      the size wanted (1280x720)\n"
+    "  --buffers N         frames in flight, 3 to 16 (4)\n"
+    "  --exposure US, --gain N, --focus N   auto or a number; as the camera is when not given\n"
+    "  --controls LIST     further ones: 'brightness=10 power_line_frequency=1'\n"
+    "  --stall-ms MS       a camera without a frame for so long has stalled (2000)\n"
+    "  --inference-ms MS   beyond it one frame's work starves the watchdog (5000)\n"
+    "  --loop              start a file again at its end\n"
     "  --frames N          stop after N frames; 0 (as given): never\n"
     "  --lane NAME         the lane this camera looks at (1)\n"
     "  --id NAME           the camera's own name (camera)\n"
@@ -72,43 +129,64 @@ static const char help[] =
     "  --squares N         first-pass squares in each frame, 0 for all (1)\n"
     "  --shot-ms MS        between two probes of one face (250)\n"
     "  --trace FILE        write one JSON line a frame: tracks and their boxes\n"
-    "  --config FILE       an INI file; [camera] has a key for each option above\n"
+    "  --config FILE       an INI file, then FILE.d/*.conf; [camera] has a key for each option\n"
     "  --verbose, --help, --version\n"
     "\n"
-    "Exit codes: 0 the source ended or SIGTERM came, 1 it failed while running, 2 the command\n"
-    "line is off, 78 a configuration, card, model or source is. See facegate-camera(8).\n";
+    "Exit codes: 0 the source ended, SIGTERM came or the camera was unplugged, 1 it failed while\n"
+    "running, 2 the command line is off, 75 the camera is busy, absent or does not come back, 78 "
+    "a\n"
+    "configuration, card, model or source is off. See facegate-camera(8).\n";
 
-static void set_defaults(struct fg_camera_options *o)
+// An instance is called, and linked in /dev/facegate, by its name.
+static void set_defaults(struct fg_camera_options *o, const char *camera)
 {
     *o = (struct fg_camera_options){
         .lane = "1",
-        .id = "camera",
         .probe = "ipc:///run/facegate/probe/probe.sock",
         .models = FG_DATADIR "/models",
         .detector = "blazeface",
         .aligner = "onet",
         .embedder = "mobilefacenet",
         .engine = fg_engine_standard,
+        .width = 1280,
+        .height = 720,
+        .buffers = 4,
+        .stall_ms = 2000,
+        .inference_ms = 5000,
+        .id = "camera",
         .smallest = 90,
         .eye_distance = 20,
         .squares = 1,
         .shot_ms = 250,
         .wait_ms = 2000,
     };
+    if (!camera[0])
+        return;
+    snprintf(o->camera, sizeof o->camera, "%s", camera);
+    snprintf(o->id, sizeof o->id, "%s", camera);
+    snprintf(o->source, sizeof o->source, "v4l2:/dev/facegate/%s", camera);
 }
 
-enum { OPT_CONFIG = 1000, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
+// Above the letters of short options.
+enum { OPT_KEY = 256, OPT_CONFIG = 1000, OPT_CAMERA, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
 
 static void make_table(struct option *table)
 {
     for (size_t i = 0; i < N_KEYS; i++)
         table[i] = (struct option){keys[i].key,
                                    keys[i].type == FG_CONF_BOOL ? no_argument : required_argument,
-                                   NULL, (int)i + 1};
+                                   NULL, OPT_KEY + (int)i};
     table[N_KEYS] = (struct option){"config", required_argument, NULL, OPT_CONFIG};
-    table[N_KEYS + 1] = (struct option){"verbose", no_argument, NULL, OPT_VERBOSE};
-    table[N_KEYS + 2] = (struct option){"help", no_argument, NULL, OPT_HELP};
-    table[N_KEYS + 3] = (struct option){"version", no_argument, NULL, OPT_VERSION};
+    table[N_KEYS + 1] = (struct option){"camera", required_argument, NULL, OPT_CAMERA};
+    table[N_KEYS + 2] = (struct option){"verbose", no_argument, NULL, OPT_VERBOSE};
+    table[N_KEYS + 3] = (struct option){"help", no_argument, NULL, OPT_HELP};
+    table[N_KEYS + 4] = (struct option){"version", no_argument, NULL, OPT_VERSION};
+}
+
+static int bad_name(const char *option, const char *name, struct fg_error *err)
+{
+    return fg_fail(err, -EINVAL, "%s %s: 1 to %d letters, digits, dots, dashes or underscores",
+                   option, name, FG_WIRE_NAME - 1);
 }
 
 static int one_option(int option, struct fg_camera_options *o, const char **config,
@@ -116,6 +194,10 @@ static int one_option(int option, struct fg_camera_options *o, const char **conf
 {
     if (option == OPT_CONFIG) {
         *config = optarg;
+    } else if (option == OPT_CAMERA) {
+        if (!fg_wire_name_ok(optarg))
+            return bad_name("--camera", optarg, err);
+        snprintf(o->camera, sizeof o->camera, "%s", optarg);
     } else if (option == OPT_VERBOSE) {
         o->verbose = true;
     } else if (option == OPT_HELP) {
@@ -124,8 +206,8 @@ static int one_option(int option, struct fg_camera_options *o, const char **conf
     } else if (option == OPT_VERSION) {
         puts("facegate-camera " FG_VERSION);
         return 1;
-    } else if (option > 0 && option <= (int)N_KEYS) {
-        const struct fg_conf_key *key = &keys[option - 1];
+    } else if (option >= OPT_KEY && option < OPT_KEY + (int)N_KEYS) {
+        const struct fg_conf_key *key = &keys[option - OPT_KEY];
         int code = fg_conf_set(key, key->type == FG_CONF_BOOL ? "yes" : optarg, o, err);
         return code < 0 ? fg_fail_prefix(err, -EINVAL, "--%s", key->key) : 0;
     }
@@ -148,7 +230,7 @@ static int bad_option(char **argv, struct fg_error *err)
 static int read_arguments(int argc, char **argv, struct fg_camera_options *o, const char **config,
                           struct fg_error *err)
 {
-    struct option table[N_KEYS + 5] = {0};
+    struct option table[N_KEYS + 6] = {0};
     int option, code = 0;
     make_table(table);
     optind = 0; // this runs twice: options win over the file, wherever --config stands
@@ -162,28 +244,47 @@ static int read_arguments(int argc, char **argv, struct fg_camera_options *o, co
 
 static int check_name(const char *option, const char *name, struct fg_error *err)
 {
-    if (fg_wire_name_ok(name))
+    return fg_wire_name_ok(name) ? 0 : bad_name(option, name, err);
+}
+
+// An instance's own file lies beside the one for all: camera@NAME.conf.
+static int read_own_file(const char *config, struct fg_camera_options *o, struct fg_error *err)
+{
+    char path[4096];
+    const char *slash = strrchr(config, '/');
+    int folder = slash ? (int)(slash - config) + 1 : 0;
+    int length = snprintf(path, sizeof path, "%.*scamera@%s.conf", folder, config, o->camera);
+    if (length >= (int)sizeof path)
+        return fg_fail(err, -ENAMETOOLONG, "%s: the path is too long", config);
+    if (access(path, F_OK) < 0 && errno == ENOENT)
         return 0;
-    return fg_fail(err, -EINVAL, "%s %s: 1 to %d letters, digits, dots, dashes or underscores",
-                   option, name, FG_WIRE_NAME - 1);
+    return fg_conf_read(path, keys, N_KEYS, o, err);
+}
+
+static int read_files(const char *config, struct fg_camera_options *o, struct fg_error *err)
+{
+    int code = fg_conf_read(config, keys, N_KEYS, o, err);
+    if (code == 0 && o->camera[0])
+        code = read_own_file(config, o, err);
+    return code == -EINVAL ? -EBADMSG : code; // the file is off, not the command line
 }
 
 int fg_camera_options_read(int argc, char **argv, struct fg_camera_options *ret,
                            struct fg_error *err)
 {
     const char *config = NULL;
-    set_defaults(ret);
+    set_defaults(ret, "");
     int code = read_arguments(argc, argv, ret, &config, err);
-    if (code == 0 && config) {
-        set_defaults(ret);
-        code = fg_conf_read(config, keys, N_KEYS, ret, err);
-        if (code == -EINVAL)
-            code = -EBADMSG; // the file is off, not the command line
+    if (code == 0 && (config || ret->camera[0])) {
+        char camera[sizeof ret->camera];
+        memcpy(camera, ret->camera, sizeof camera);
+        set_defaults(ret, camera);
+        code = config ? read_files(config, ret, err) : 0;
         if (code == 0)
             code = read_arguments(argc, argv, ret, &config, err);
     }
     if (code == 0 && !ret->source[0])
-        code = fg_fail(err, -EINVAL, "no --source given; see --help");
+        code = fg_fail(err, -EINVAL, "no --source and no --camera given; see --help");
     if (code == 0)
         code = check_name("--lane", ret->lane, err);
     if (code == 0)

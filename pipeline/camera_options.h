@@ -8,19 +8,26 @@
 
 #include "common/error.h"
 #include "pipeline/engine_options.h"
+#include "pipeline/source.h"
 
 struct fg_camera_options {
+    char camera[32]; // the instance; "": none
     char source[512], lane[32], id[32], probe[160];
     char models[256], detector[48], aligner[48], embedder[48];
     struct fg_engine_options engine;
     char trace[512];
-    double rate;        // frames a second; 0: as fast as they are taken
-    float smallest;     // pixels
-    float eye_distance; // least, pixels, of a probe
-    uint32_t squares;   // of the first pass in one frame; 0: all
-    uint32_t shot_ms;   // between the probes of one track
-    uint32_t frames;    // stop after; 0: no limit
-    uint32_t wait_ms;   // for a matcher before the first frame
+    double rate; // frames a second; 0: a camera's 30, files as fast as they are taken
+    char format[64], controls[256];
+    uint32_t width, height, buffers; // wanted of a camera
+    struct fg_control exposure, gain, focus;
+    uint32_t stall_ms;     // no frame for so long: the camera stalled
+    uint32_t inference_ms; // the longest that one frame may take; beyond, the watchdog starves
+    float smallest;        // pixels
+    float eye_distance;    // least, pixels, of a probe
+    uint32_t squares;      // of the first pass in one frame; 0: all
+    uint32_t shot_ms;      // between the probes of one track
+    uint32_t frames;       // stop after; 0: no limit
+    uint32_t wait_ms;      // for a matcher before the first frame
     bool loop, verbose;
 };
 

@@ -76,6 +76,23 @@ void fg_mailbox_destroy(struct fg_mailbox *box)
     free(box);
 }
 
+static void displace(struct fg_mailbox *box, struct fg_frame *displaced)
+{
+    if (!displaced)
+        return;
+    atomic_fetch_add_explicit(&box->displaced, 1, memory_order_relaxed);
+    fg_frame_release(displaced);
+}
+
+void fg_mailbox_drop(struct fg_mailbox *box)
+{
+    pthread_mutex_lock(&box->lock);
+    struct fg_frame *displaced = box->frame;
+    box->frame = NULL;
+    pthread_mutex_unlock(&box->lock);
+    displace(box, displaced);
+}
+
 void fg_mailbox_put(struct fg_mailbox *box, struct fg_frame *frame)
 {
     struct fg_frame *displaced = frame;
@@ -86,10 +103,7 @@ void fg_mailbox_put(struct fg_mailbox *box, struct fg_frame *frame)
         pthread_cond_signal(&box->filled);
     }
     pthread_mutex_unlock(&box->lock);
-    if (displaced) {
-        atomic_fetch_add_explicit(&box->displaced, 1, memory_order_relaxed);
-        fg_frame_release(displaced);
-    }
+    displace(box, displaced);
 }
 
 // Under lock, until the box is full (or empty, as `full` says), closed, or the time is over.

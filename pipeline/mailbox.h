@@ -22,6 +22,9 @@ void fg_mailbox_destroy(struct fg_mailbox *box);
 // displaced, and so is one that comes after fg_mailbox_close.
 void fg_mailbox_put(struct fg_mailbox *box, struct fg_frame *frame);
 
+// Capture thread: releases a frame inside; it counts as displaced.
+void fg_mailbox_drop(struct fg_mailbox *box);
+
 // Capture thread: waits until the box is empty (for sources that must not lose frames), at most
 // timeout_ms (-1: for ever). 0, -ETIMEDOUT, or -ECANCELED after fg_mailbox_close.
 int fg_mailbox_wait_empty(struct fg_mailbox *box, int timeout_ms);

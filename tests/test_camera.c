@@ -209,7 +209,7 @@ static const char *source(const char *name)
 static void test_bad_arguments(void **state)
 {
     (void)state;
-    refused(2, "no --source given", (const char *const[]){"facegate-camera", NULL});
+    refused(2, "no --source and no --camera given", (const char *const[]){"facegate-camera", NULL});
     refused(2, "--sorce: unknown", ARGS("--sorce", "file:x"));
     refused(2, "-x: unknown", ARGS("-x"));
     refused(2, "--source: this option needs a value", ARGS("--source"));

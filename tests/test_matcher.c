@@ -463,7 +463,7 @@ static void test_hostile_probes(void **state)
     bytes[4] = 9; // version
     send_body("lane", 5, bytes, length);
     wait_counter("wrong_version", 1);
-    bytes[4] = 1;
+    bytes[4] = FG_WIRE_VERSION;
     bytes[6] = 99; // type
     send_body("lane", 5, bytes, length);
     wait_counter("unknown", 1);

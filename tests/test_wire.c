@@ -73,8 +73,24 @@ static struct fg_wire_message *make(enum fg_wire_type type)
         m.token = (struct fg_wire_token){.track = 3, .length = 5, .bytes = "HELLO"};
         break;
     case FG_WIRE_BEAT:
-        m.beat = (struct fg_wire_beat){1, "xnnpack", 100,       2, 3,     90,   40,
-                                       7, 0,         138240000, 2, 29970, 65536};
+        m.beat = (struct fg_wire_beat){.state = 1,
+                                       .engine = "xnnpack",
+                                       .frames = 100,
+                                       .displaced = 2,
+                                       .broken = 3,
+                                       .detections = 90,
+                                       .probes = 40,
+                                       .notices = 7,
+                                       .bytes_raw = 138240000,
+                                       .tracks = 2,
+                                       .fps_milli = 29970,
+                                       .rss_kib = 65536,
+                                       .fourcc = 0x56595559,
+                                       .width = 1280,
+                                       .height = 720,
+                                       .memory = FG_WIRE_MEMORY_DMABUF,
+                                       .lost = 5,
+                                       .recoveries = 1};
         break;
     case FG_WIRE_LANE:
         m.lane = (struct fg_wire_lane){1, 0};
@@ -193,9 +209,9 @@ static void test_header(void **state)
             assert_int_equal(decode(bytes, (size_t)length), -EBADMSG);
             bytes[k] ^= 1;
         }
-        bytes[4] = 2;
+        bytes[4] = FG_WIRE_VERSION + 1;
         assert_int_equal(decode(bytes, (size_t)length), -EPROTONOSUPPORT);
-        bytes[4] = 1;
+        bytes[4] = FG_WIRE_VERSION;
         static const uint8_t unknown[] = {0, 5, 15, 17, 31, 37, 255};
         uint8_t type = bytes[6];
         for (size_t k = 0; k < sizeof unknown; k++) {

@@ -140,6 +140,20 @@ static void print_counters(const struct fg_json *answer)
             printf("           %.0f %s\n", count(counters, worth[i].name), worth[i].says);
 }
 
+static void print_picture(const struct fg_json *camera)
+{
+    const char *picture = fg_json_get_string(camera, "picture", NULL);
+    if (count(camera, "lost_frames") > 0)
+        printf(", %.0f lost by the driver", count(camera, "lost_frames"));
+    if (count(camera, "recoveries") > 0)
+        printf(", back after a failure %.0f times", count(camera, "recoveries"));
+    if (!picture)
+        return;
+    print_word("\n           ", picture, "");
+    print_word(" in ", text(camera, "memory"), " memory, ");
+    printf("%.0f frame bytes copied", count(camera, "bytes_copied"));
+}
+
 static void print_camera(const struct fg_json *camera)
 {
     print_word("camera     ", text(camera, "source"), "");
@@ -153,8 +167,7 @@ static void print_camera(const struct fg_json *camera)
         printf(", %.1f frames/s, %.0f faces, %.0f probes, %.0f frames displaced, %.0f broken",
                fg_json_get_number(camera, "fps", 0), count(camera, "tracks"),
                count(camera, "probes"), count(camera, "displaced"), count(camera, "broken"));
-        if (count(camera, "bytes_copied") > 0)
-            printf(", %.1f MiB of frames copied", count(camera, "bytes_copied") / 1048576);
+        print_picture(camera);
     }
     if (count(camera, "lost") > 0)
         printf(", %.0f messages lost", count(camera, "lost"));
