@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -146,6 +147,76 @@ static void test_check(void **state)
     frame.planes[0].stride = UINT32_MAX;
     frame.planes[0].length = UINT32_MAX;
     refuse(frame, "plane 0");
+}
+
+static void test_check_camera_formats(void **state)
+{
+    (void)state;
+    static uint8_t memory[64 * 64];
+    static const struct {
+        uint32_t fourcc;
+        unsigned n_planes;
+        uint32_t row; // bytes of a row of 15 pixels
+    } formats[] = {{FG_FOURCC_YUYV, 1, 32}, {FG_FOURCC_UYVY, 1, 32}, {FG_FOURCC_NV12, 2, 16}};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        const uint32_t row = formats[i].row;
+        struct fg_frame frame = {
+            .fourcc = formats[i].fourcc,
+            .width = 15,
+            .height = 9,
+            .n_planes = formats[i].n_planes,
+            .planes = {{memory, row, 9 * row, -1, 0}, {memory, 16, 5 * 16, -1, 0}}};
+        assert_int_equal(fg_frame_check(&frame, NULL), 0);
+        frame.planes[frame.n_planes - 1].length--;
+        refuse(frame, frame.n_planes == 2 ? "plane 1" : "plane 0");
+        frame.planes[frame.n_planes - 1].length++;
+        frame.planes[frame.n_planes - 1].stride = formats[i].n_planes == 2 ? 15 : row - 1;
+        refuse(frame, "stride");
+    }
+    struct fg_frame jpeg = {.fourcc = FG_FOURCC_MJPG, .width = 15, .height = 9, .n_planes = 1};
+    refuse(jpeg, "JPEG picture is missing");
+}
+
+// What is no dma-buf says so before anything is read; ordinary memory needs nothing.
+static void test_read_brackets(void **state)
+{
+    (void)state;
+    static uint8_t memory[64];
+    struct fg_frame frame = {.fourcc = FG_FOURCC_GREY,
+                             .width = 8,
+                             .height = 8,
+                             .n_planes = 1,
+                             .planes = {{memory, 8, 64, -1, 0}}};
+    assert_int_equal(fg_frame_read_begin(&frame), 0);
+    fg_frame_read_end(&frame);
+    int fd = memfd_create("no dma-buf", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    frame.planes[0].dmabuf_fd = fd;
+    assert_int_equal(fg_frame_read_begin(&frame), -ENOTTY);
+    close(fd);
+}
+
+static void *release_late(void *frame)
+{
+    usleep(20000);
+    fg_frame_release(frame);
+    return NULL;
+}
+
+static void test_wait_until_whole(void **state)
+{
+    (void)state;
+    struct fg_frame_pool *pool;
+    pthread_t thread;
+    assert_int_equal(fg_frame_pool_create(3, &pool), 0);
+    assert_int_equal(fg_frame_pool_wait_whole(pool, 0), 0);
+    struct fg_frame *a = fg_frame_pool_take(pool), *b = fg_frame_pool_take(pool);
+    fg_frame_release(a);
+    assert_int_equal(fg_frame_pool_wait_whole(pool, 10), -ETIMEDOUT);
+    assert_int_equal(pthread_create(&thread, NULL, release_late, b), 0);
+    assert_int_equal(fg_frame_pool_wait_whole(pool, 60000), 0);
+    pthread_join(thread, NULL);
+    fg_frame_pool_destroy(pool);
 }
 
 // ---- threads
@@ -336,6 +407,19 @@ static void test_box_newest_wins(void **state)
     fg_frame_release(second);
 }
 
+static void test_box_drop(void **state)
+{
+    struct bench *bench = *state;
+    struct fg_frame *frame = fg_frame_pool_take(bench->pool);
+    fg_mailbox_drop(bench->box); // nothing is inside
+    assert_int_equal(fg_mailbox_displaced(bench->box), 0);
+    fg_mailbox_put(bench->box, frame);
+    fg_mailbox_drop(bench->box);
+    assert_int_equal(fg_mailbox_displaced(bench->box), 1);
+    assert_int_equal(fg_mailbox_take(bench->box, 0, &frame), -ETIMEDOUT);
+    assert_int_equal(fg_frame_pool_wait_whole(bench->pool, 0), 0);
+}
+
 static void test_box_close(void **state)
 {
     struct bench *bench = *state;
@@ -401,10 +485,14 @@ int main(void)
         cmocka_unit_test(test_last_release_gives_back),
         cmocka_unit_test(test_frame_without_pool),
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_check_camera_formats),
+        cmocka_unit_test(test_read_brackets),
+        cmocka_unit_test(test_wait_until_whole),
         cmocka_unit_test(test_threads_newest_wins),
         cmocka_unit_test(test_threads_none_lost),
         cmocka_unit_test(test_threads_many_holders),
         cmocka_unit_test_setup_teardown(test_box_newest_wins, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_box_drop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_box_close, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_box_destroy_releases, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_box_close_wakes_consumer, set_up, tear_down),
