@@ -80,8 +80,8 @@ ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
 PIPELINE := align camera_options capture detect embed engine_options frame image image_exif \
-            image_jpeg image_png mailbox publish quality sampler shot source source_file \
-            source_folder source_mjpeg source_y4m stop stream track view vision
+            image_jpeg image_png jpeg_window mailbox publish quality sampler shot source \
+            source_file source_folder source_mjpeg source_y4m stop stream track view vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
 TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \
@@ -93,15 +93,15 @@ BENCH    := contest figures kinds onnx peak peer
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn bus camera card choice client conf control decide detect drain engine footage \
-         frame gallery graph image index json matcher quality sampler shot source subject swap tally \
-         tflite tools track wire
+         frame gallery graph image index jpeg_window json matcher quality sampler shot source \
+         subject swap tally tflite tools track wire
 SCRIPTS      := setup
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn bus card choice conf control decide drain engine frame gallery graph \
-                image index json quality sampler shot source subject tflite wire
+                image index jpeg_window json quality sampler shot source subject tflite wire
 TEST_HELPERS := operators quantise reference rig small_model tflite_builder
 FUZZ_HELPERS := reference small_model tflite_builder
-FUZZ         := image subject tflite wire y4m
+FUZZ         := image jpeg_window subject tflite wire y4m
 
 MODULES := COMMON ACCEL PIPELINE MATCHER TOOLS DEMO TEST_HELPERS
 lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$(subst \
@@ -109,7 +109,7 @@ lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$
 objects  = $(addprefix $(BUILD)/obj/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
 archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
-LIBS     := -larmnn -lstdc++ -lturbojpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
+LIBS     := -larmnn -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
@@ -179,7 +179,7 @@ $(BUILD)/demo-run: $(BUILD)/obj/demo/run.o $(call archives,DEMO TOOLS PIPELINE C
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o \
   $(call archives,TEST_HELPERS DEMO TOOLS PIPELINE ACCEL MATCHER COMMON)
 	$(call say,LINK,$@)
-	$(call link,-lcmocka -ljpeg)
+	$(call link,-lcmocka)
 
 # A backend of Arm NN that tests can break. It is loaded, not linked.
 $(BUILD)/tests/backend_toy.so: tests/backend_toy.cpp | $(SYSROOT:%=%/.packages)

@@ -27,6 +27,14 @@ static size_t align_up(size_t n)
     return (n + FG_IMAGE_ALIGN - 1) & ~(size_t)(FG_IMAGE_ALIGN - 1);
 }
 
+// Without the face that was in it.
+static void free_memory(struct fg_image *image)
+{
+    if (image->memory)
+        explicit_bzero(image->memory, image->capacity);
+    free(image->memory);
+}
+
 static int grow(struct fg_image *image, size_t bytes, struct fg_error *err)
 {
     if (bytes <= image->capacity)
@@ -34,7 +42,7 @@ static int grow(struct fg_image *image, size_t bytes, struct fg_error *err)
     uint8_t *memory = aligned_alloc(FG_IMAGE_ALIGN, bytes);
     if (!memory)
         return fg_fail(err, -ENOMEM, "no memory for a picture of %zu bytes", bytes);
-    free(image->memory);
+    free_memory(image);
     image->memory = memory;
     image->capacity = bytes;
     return 0;
@@ -156,7 +164,7 @@ int fg_image_turn(struct fg_image *image, unsigned orientation, struct fg_error 
         turn_plane(turned.memory + (to->data - turned.memory), to->stride,
                    plane_size(&turned.frame, i), &from->planes[i], turn, pixel);
     }
-    free(image->memory);
+    free_memory(image);
     *image = turned;
     image->turned = true;
     return 0;
@@ -247,6 +255,6 @@ int fg_image_load(struct fg_image *image, const char *path, struct fg_error *err
 
 void fg_image_finish(struct fg_image *image)
 {
-    free(image->memory);
+    free_memory(image);
     *image = (struct fg_image){0};
 }

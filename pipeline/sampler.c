@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/view.h"
+
 // One output pixel of one axis: which source pixels it takes, with which weights.
 struct span {
     uint32_t first, count;
@@ -294,6 +296,16 @@ int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, dou
         return -EINVAL;
     uint32_t columns = form->transposed ? form->height : form->width;
     uint32_t rows = form->transposed ? form->width : form->height;
+    struct fg_view view;
+    int seen = fg_view_get(frame, &(struct fg_region){x, y, width, height},
+                           fmin(width / columns, height / rows), &view, NULL);
+    if (seen < 0)
+        return seen;
+    frame = view.frame;
+    x = (x - view.x) / view.shrink;
+    y = (y - view.y) / view.shrink;
+    width /= view.shrink;
+    height /= view.shrink;
     int code = prepare(sampler, frame, x, y, width, height, columns, rows);
     if (code < 0)
         return code;
@@ -418,9 +430,37 @@ static struct warp chroma_warp(const struct fg_frame *f, unsigned plane, const d
                    chroma_size(f->height, f->chroma_shift_y), 1, c);
 }
 
-void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
-                      const struct fg_sample_form *form, float *tensor)
+static struct fg_region affine_region(const struct fg_affine *map, uint32_t columns, uint32_t rows)
 {
+    double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
+    for (int i = 0; i < 4; i++) {
+        double u = i % 2 ? columns - 0.5 : -0.5, v = i / 2 ? rows - 0.5 : -0.5;
+        for (int k = 0; k < 2; k++) {
+            const double *m = map->m + 3 * k;
+            double at = m[0] * u + m[1] * v + m[2] + 0.5;
+            low[k] = fmin(low[k], at);
+            high[k] = fmax(high[k], at);
+        }
+    }
+    return (struct fg_region){low[0], low[1], high[0] - low[0], high[1] - low[1]};
+}
+
+int fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *whole,
+                     const struct fg_sample_form *form, float *tensor)
+{
+    struct fg_view view;
+    struct fg_affine in_view = *whole, *map = &in_view;
+    double *m = in_view.m;
+    struct fg_region region = affine_region(whole, form->transposed ? form->height : form->width,
+                                            form->transposed ? form->width : form->height);
+    int code = fg_view_get(frame, &region, sqrt(fabs(m[0] * m[4] - m[1] * m[3])), &view, NULL);
+    if (code < 0)
+        return code;
+    frame = view.frame;
+    for (int i = 0; i < 6; i++)
+        m[i] /= view.shrink;
+    m[2] = (whole->m[2] + 0.5 - view.x) / view.shrink - 0.5;
+    m[5] = (whole->m[5] + 0.5 - view.y) / view.shrink - 0.5;
     const struct colour k = colour_of(frame);
     const bool yuv = frame->fourcc == FG_FOURCC_YUV, grey = frame->fourcc == FG_FOURCC_GREY;
     uint32_t columns = form->transposed ? form->height : form->width;
@@ -448,6 +488,7 @@ void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
             store(form, tensor, x, y, rgb);
         }
     }
+    return 0;
 }
 
 static void swap_pixels(float *a, float *b)

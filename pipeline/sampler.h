@@ -45,8 +45,8 @@ int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, dou
 // Resamples through an affine map from tensor to frame: each plane bilinear at its own
 // resolution, averaged over n x n points where a tensor pixel covers more than 1.5 of the plane's
 // pixels (n the next whole number, at most 16); then the colour. Chroma's border goes on outside.
-void fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
-                      const struct fg_sample_form *form, float *tensor);
+int fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
+                     const struct fg_sample_form *form, float *tensor);
 
 // Mirrors the picture in a tensor, left and right.
 void fg_sample_mirror(const struct fg_sample_form *form, float *tensor);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// MJPEG: JPEG pictures one after the other. The decoder writes straight into the slot's memory.
+// MJPEG: JPEG pictures one after the other, handed out as they lie in the file.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/image_codecs.h"
+#include "pipeline/jpeg_window.h"
 #include "pipeline/source_file.h"
 
 struct entry {
@@ -15,8 +16,7 @@ struct entry {
 
 struct mjpeg_source {
     struct fg_source_file file;
-    struct fg_jpeg *jpeg;
-    struct fg_image images[FG_SOURCE_SLOTS];
+    struct fg_jpeg_window *windows[FG_SOURCE_SLOTS];
     struct entry *entries;
     size_t n_entries, capacity;
 };
@@ -43,7 +43,7 @@ static size_t find_start(const uint8_t *bytes, size_t length, size_t at)
     return hit ? (size_t)(hit - bytes) : length;
 }
 
-// A picture that is cut short gets an entry too: the decoder refuses it and it is counted.
+// A picture that is cut short gets an entry too: it is refused and counted when its turn comes.
 static int build_index(struct mjpeg_source *source)
 {
     const uint8_t *bytes = source->file.bytes;
@@ -58,26 +58,50 @@ static int build_index(struct mjpeg_source *source)
     return 0;
 }
 
+// What the markers show; what only the decoder can find comes when the picture is looked at.
+static int check_picture(const uint8_t *bytes, uint64_t length, struct fg_jpeg_outline *outline,
+                         struct fg_error *err)
+{
+    if (length > FG_IMAGE_MAX_BYTES)
+        return fg_fail(err, -EFBIG, "a picture of %llu bytes is over the limit of %u",
+                       (unsigned long long)length, FG_IMAGE_MAX_BYTES);
+    if (!fg_jpeg_walk(bytes, length, outline) || !outline->complete || !outline->sized)
+        return fg_fail(err, -EINVAL, "truncated or broken JPEG: no %s",
+                       outline->complete ? "frame header" : "end of the picture");
+    return fg_image_check_size(outline->width, outline->height, err);
+}
+
+static int fail_picture(const struct mjpeg_source *source, uint64_t index, int code,
+                        struct fg_error *err)
+{
+    return fg_fail_prefix(err, code, "%s: frame %llu at byte %llu", source->file.path,
+                          (unsigned long long)index,
+                          (unsigned long long)source->entries[index].offset);
+}
+
 static int mjpeg_read(void *state, uint64_t index, struct fg_frame *frame, uint64_t *copied,
                       struct fg_error *err)
 {
     struct mjpeg_source *source = state;
-    (void)copied; // the decoder's output is the frame
+    (void)copied; // the file's bytes are the frame
     const struct entry *entry = &source->entries[index];
-    struct fg_image *image = &source->images[frame->slot];
+    const uint8_t *bytes = source->file.bytes + entry->offset;
+    struct fg_jpeg_outline outline = {0};
     int code = fg_source_file_check(&source->file, err);
     if (code)
         return code;
-    if (entry->length > FG_IMAGE_MAX_BYTES)
-        code = fg_fail(err, -EFBIG, "a picture of %llu bytes is over the limit of %u",
-                       (unsigned long long)entry->length, FG_IMAGE_MAX_BYTES);
-    else
-        code = fg_jpeg_decode(source->jpeg, image, source->file.bytes + entry->offset,
-                              (size_t)entry->length, false, err);
+    code = check_picture(bytes, entry->length, &outline, err);
     if (code)
-        return fg_fail_prefix(err, code, "%s: frame %llu at byte %llu", source->file.path,
-                              (unsigned long long)index, (unsigned long long)entry->offset);
-    fg_source_fill(frame, &image->frame);
+        return fail_picture(source, index, code, err);
+    const uint32_t length = (uint32_t)entry->length;
+    struct fg_frame picture = {.fourcc = FG_FOURCC_MJPG,
+                               .width = outline.width,
+                               .height = outline.height,
+                               .n_planes = 1,
+                               .planes = {{bytes, 0, length, -1, 0}},
+                               .jpeg = source->windows[frame->slot]};
+    fg_jpeg_window_set(picture.jpeg, bytes, length);
+    fg_source_fill(frame, &picture);
     return 0;
 }
 
@@ -91,11 +115,46 @@ static void mjpeg_close(void *state)
 {
     struct mjpeg_source *source = state;
     for (unsigned i = 0; i < FG_SOURCE_SLOTS; i++)
-        fg_image_finish(&source->images[i]);
+        fg_jpeg_window_destroy(source->windows[i]);
     free(source->entries);
-    fg_jpeg_destroy(source->jpeg);
     fg_source_file_finish(&source->file);
     free(source);
+}
+
+static int make_windows(struct mjpeg_source *source, struct fg_error *err)
+{
+    for (unsigned i = 0; i < FG_SOURCE_SLOTS; i++)
+        if (fg_jpeg_window_create(&source->windows[i]) < 0)
+            return fg_fail(err, -ENOMEM, "no memory for a JPEG decoder");
+    return 0;
+}
+
+// A file of pictures that cannot be decoded is refused at once.
+static int try_decoder(struct mjpeg_source *source, struct fg_error *err)
+{
+    struct fg_frame frame = {0};
+    struct fg_view view;
+    uint64_t copied = 0;
+    int code = mjpeg_read(source, 0, &frame, &copied, err);
+    if (code)
+        return code;
+    struct fg_region whole = {0, 0, frame.width, frame.height};
+    code = fg_view_get(&frame, &whole, 8, &view, err);
+    return code ? fail_picture(source, 0, code == -EBADMSG ? -EINVAL : code, err) : 0;
+}
+
+static int open_index(struct mjpeg_source *source, struct fg_error *err)
+{
+    const char *path = source->file.path;
+    int code = make_windows(source, err);
+    if (code)
+        return code;
+    code = build_index(source);
+    if (code)
+        return fg_fail(err, code, "%s: no memory for the index", path);
+    if (!source->n_entries)
+        return fg_fail(err, -EINVAL, "%s: no JPEG picture inside", path);
+    return try_decoder(source, err);
 }
 
 int fg_source_mjpeg_open(struct fg_source_file *file, struct fg_source_backend *ret,
@@ -105,24 +164,14 @@ int fg_source_mjpeg_open(struct fg_source_file *file, struct fg_source_backend *
     struct mjpeg_source *source = calloc(1, sizeof *source);
     if (!source)
         return fg_fail(err, -ENOMEM, "no memory for a source");
-    source->file.fd = -1;
-    int code = fg_jpeg_create(&source->jpeg, err);
-    if (code)
-        goto fail;
-    source->file = *file; // lent until the index is built
-    code = build_index(source);
-    if (code)
-        fg_fail(err, code, "%s: no memory for the index", file->path);
-    else if (!source->n_entries)
-        code = fg_fail(err, -EINVAL, "%s: no JPEG picture inside", file->path);
+    source->file = *file; // lent until the source is whole
+    int code = open_index(source, err);
     if (code) {
         source->file = (struct fg_source_file){.fd = -1};
-        goto fail;
+        mjpeg_close(source);
+        return code;
     }
     *file = (struct fg_source_file){.fd = -1};
     *ret = (struct fg_source_backend){&ops, source, source->n_entries};
     return 0;
-fail:
-    mjpeg_close(source);
-    return code;
 }

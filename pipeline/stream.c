@@ -173,6 +173,8 @@ int fg_stream_frame(struct fg_stream *stream, const struct fg_frame *frame, stru
     if (s->options.trace)
         trace_frame(s, frame);
     s->counts.frames++;
+    if (code == -EBADMSG)
+        return fg_fail(err, code, "frame %" PRIu64 " does not decode", frame->sequence);
     return code < 0 ? fg_fail(err, code, "the %s engine failed on frame %" PRIu64,
                               fg_vision_engine(s->vision), frame->sequence)
                     : 0;

@@ -38,8 +38,8 @@ int fg_stream_create(struct fg_vision *vision, struct fg_publisher *publisher,
                      const struct fg_stream_options *options, struct fg_stream **ret);
 void fg_stream_destroy(struct fg_stream *stream); // accepts NULL
 
-// Works on one frame and returns; the frame stays the caller's. 0, or negative errno when an
-// engine fails.
+// Works on one frame and returns; the frame stays the caller's. 0; -EBADMSG: it does not decode,
+// the next may; other negative errno: an engine failed.
 int fg_stream_frame(struct fg_stream *stream, const struct fg_frame *frame, struct fg_error *err);
 
 // Ends all tracks and tells the matcher.

@@ -466,7 +466,8 @@ static void check_trace(const char *path, const struct heard *h)
     assert_int_equal(probes, h->probes);
 }
 
-static void one_walk(const char *footage)
+// least, most: bytes that a frame may have, as it lies in the file.
+static void one_walk(const char *footage, uint64_t least, uint64_t most)
 {
     struct heard h;
     struct run r;
@@ -499,7 +500,7 @@ static void one_walk(const char *footage)
     assert_int_equal(h.last.bytes_copied, 0);
     assert_int_equal(h.last.displaced, 0);
     assert_int_equal(h.last.broken, 0);
-    assert_in_range(h.last.bytes_raw, FRAMES * 640 * 480, FRAMES * 640 * 480 * 3);
+    assert_in_range(h.last.bytes_raw, FRAMES * least, FRAMES * most);
     assert_true(h.last.rss_kib > 1000);
     assert_true(h.last.engine[0]);
     check_trace(in_folder("trace"), &h);
@@ -510,14 +511,14 @@ static void test_mjpeg(void **state)
 {
     (void)state;
     need_models();
-    one_walk("walk.mjpeg");
+    one_walk("walk.mjpeg", 1000, 640 * 480 / 2);
 }
 
 static void test_y4m(void **state)
 {
     (void)state;
     need_models();
-    one_walk("walk.y4m");
+    one_walk("walk.y4m", 640 * 480, 640 * 480 * 3);
 }
 
 // What the matcher refuses would cost every beat.
@@ -560,6 +561,35 @@ static void test_configuration_without_matcher(void **state)
     assert_null(strstr(engine + 30, "engine xnnpack"));
     assert_null(strstr(r.text, "do not run on the backend preferred"));
     assert_non_null(strstr(r.text, "3 frames in"));
+}
+
+// An instance reads its own file after the one for all, and is called by its name.
+static void test_instance(void **state)
+{
+    (void)state;
+    need_models();
+    char text[900];
+    int n = snprintf(text, sizeof text,
+                     "[camera]\nsource = file:/nowhere\nmodels = %s\nprobe = %s\nwait-ms = 30\n"
+                     "frames = 1\nlane = south\nexposure = auto\ngain = 2.5\n",
+                     models_folder(), endpoint);
+    put("all.ini", text, (size_t)n);
+    n = snprintf(text, sizeof text, "[camera]\nsource = %s\nlane = north\n", source("walk.mjpeg"));
+    put("camera@A1.conf", text, (size_t)n);
+    struct run r;
+    run_start(&r, ARGS("--camera", "A1", "--config", in_folder("all.ini")));
+    if (run_end(&r) != 0)
+        fail_msg("%s", r.text);
+    assert_non_null(strstr(r.text, "lane north, camera A1"));
+    refused(78, "/nowhere: No such file", ARGS("--camera", "A2", "--config", in_folder("all.ini")));
+    refused(2, "--camera a b", ARGS("--camera", "a b"));
+    refused(2, "--gain: gain = much: must be auto or a number",
+            ARGS("--camera", "A3", "--gain", "much"));
+    static const char own[] = "[camera]\nfocus = near\n";
+    put("camera@A4.conf", own, sizeof own - 1);
+    char what[160];
+    snprintf(what, sizeof what, "%s:2: focus = near: must be auto", in_folder("camera@A4.conf"));
+    refused(78, what, ARGS("--camera", "A4", "--config", in_folder("all.ini")));
 }
 
 // Layers that fell back are one warning for all networks.
@@ -662,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_y4m),
         cmocka_unit_test(test_engine_names_on_the_wire),
         cmocka_unit_test(test_configuration_without_matcher),
+        cmocka_unit_test(test_instance),
         cmocka_unit_test(test_fallbacks_are_logged_once),
         cmocka_unit_test(test_folder_with_a_broken_picture),
         cmocka_unit_test(test_sigterm),

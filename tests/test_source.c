@@ -21,6 +21,7 @@
 #include "pipeline/image.h"
 #include "pipeline/source.h"
 #include "pipeline/source_file.h"
+#include "pipeline/view.h"
 #include "tests/scratch_folder.h"
 
 #define MS UINT64_C(1000000)
@@ -133,6 +134,17 @@ static void assert_file_refused(const char *name, int code, const char *part)
     assert_open_fails(spec, code, name); // the file is named
 }
 
+// The first pixel's grey; a JPEG picture is decoded for it.
+static uint8_t first_pixel(const struct fg_frame *frame)
+{
+    const struct fg_region first = {0, 0, 1, 1};
+    struct fg_view view;
+    struct fg_error err = {0};
+    if (fg_view_get(frame, &first, 1, &view, &err) != 0)
+        fail_msg("%s", err.text);
+    return view.frame->planes[0].data[0];
+}
+
 static void assert_next(struct fg_source *source, uint64_t sequence, uint32_t width, unsigned value)
 {
     struct fg_frame *frame = NULL;
@@ -143,7 +155,7 @@ static void assert_next(struct fg_source *source, uint64_t sequence, uint32_t wi
     assert_int_equal(fg_frame_check(frame, NULL), 0);
     assert_int_equal(frame->sequence, sequence);
     assert_int_equal(frame->width, width);
-    assert_in_range(frame->planes[0].data[0], value ? value - 1 : 0, value + 1);
+    assert_in_range(first_pixel(frame), value ? value - 1 : 0, value + 1);
     fg_frame_release(frame);
 }
 
@@ -155,6 +167,21 @@ static void assert_no_frame(struct fg_source *source, int want, const char *part
     if (code != want || (part && !strstr(err.text, part)))
         fail_msg("%d '%s' instead of %d '%s'", code, err.text, want, part ? part : "");
     assert_null(frame);
+}
+
+// The mapping of the file as the kernel lists it.
+static void find_mapping(const char *name, uintptr_t *start, uintptr_t *end)
+{
+    char line[512], real[128];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    snprintf(real, sizeof real, "%s", in_folder(name));
+    *start = *end = 0;
+    while (fgets(line, sizeof line, maps))
+        if (strstr(line, real))
+            assert_int_equal(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, start, end), 2);
+    fclose(maps);
+    assert_true(*start < *end);
 }
 
 // ---- folders and pictures
@@ -338,6 +365,67 @@ static void test_mjpeg_broken_in_the_middle(void **state)
     drop("clip.mjpeg");
 }
 
+static void test_mjpeg_is_not_copied(void **state)
+{
+    (void)state;
+    uintptr_t start, end;
+    put_jpeg("clip.mjpeg", 64, 48, 40);
+    put_jpeg("clip.mjpeg", 64, 48, 80);
+    struct fg_source *source = open_source("clip.mjpeg", &at_once);
+    struct fg_source_info info;
+    fg_source_info(source, &info);
+    assert_string_equal(info.picture, "MJPG 64x48");
+    find_mapping("clip.mjpeg", &start, &end);
+    struct fg_frame *frames[2] = {NULL, NULL};
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(fg_source_next(source, &frames[i], NULL), 0);
+        assert_int_equal(frames[i]->fourcc, FG_FOURCC_MJPG);
+        const struct fg_plane *plane = &frames[i]->planes[0];
+        assert_in_range((uintptr_t)plane->data, start, end - plane->length);
+        assert_memory_equal(plane->data, "\xff\xd8\xff", 3);
+        assert_memory_equal(plane->data + plane->length - 2, "\xff\xd9", 2);
+    }
+    assert_in_range(first_pixel(frames[0]), 39, 41); // each has a window of its own
+    assert_in_range(first_pixel(frames[1]), 79, 81);
+    assert_in_range(first_pixel(frames[0]), 39, 41);
+    for (unsigned i = 0; i < 2; i++)
+        fg_frame_release(frames[i]);
+    assert_int_equal(counts_of(source).copied, 0);
+    fg_source_close(source);
+    drop("clip.mjpeg");
+}
+
+// Whole by its markers: only who looks at it finds out.
+static void test_mjpeg_broken_inside(void **state)
+{
+    (void)state;
+    uint8_t *bytes;
+    size_t length;
+    make_jpeg(64, 48, 99, &bytes, &length);
+    bytes[length - 12] = 0xff; // ends early, and what follows is no picture
+    bytes[length - 11] = 0xd9;
+    put_jpeg("clip.mjpeg", 64, 48, 40);
+    put("clip.mjpeg", bytes, length);
+    put_jpeg("clip.mjpeg", 64, 48, 120);
+    put("first.mjpeg", bytes, length);
+    free(bytes);
+    struct fg_source *source = open_source("clip.mjpeg", &at_once);
+    assert_next(source, 0, 64, 40);
+    struct fg_frame *frame = NULL;
+    assert_int_equal(fg_source_next(source, &frame, NULL), 0);
+    const struct fg_region whole = {0, 0, 64, 48};
+    struct fg_view view;
+    struct fg_error err = {0};
+    assert_int_equal(fg_view_get(frame, &whole, 1, &view, &err), -EBADMSG);
+    assert_non_null(strstr(err.text, "truncated or broken JPEG"));
+    fg_frame_release(frame);
+    assert_next(source, 2, 64, 120);
+    fg_source_close(source);
+    drop("clip.mjpeg");
+    assert_file_refused("first.mjpeg", -EINVAL, "frame 0 at byte 0: truncated or broken JPEG");
+    drop("first.mjpeg");
+}
+
 static void test_mjpeg_refused(void **state)
 {
     (void)state;
@@ -364,21 +452,6 @@ static uint8_t *slurp(const char *name, size_t *ret_length)
     assert_int_equal(fread(bytes, 1, *ret_length, file), *ret_length);
     fclose(file);
     return bytes;
-}
-
-// The mapping of the file as the kernel lists it.
-static void find_mapping(const char *name, uintptr_t *start, uintptr_t *end)
-{
-    char line[512], real[128];
-    FILE *maps = fopen("/proc/self/maps", "r");
-    assert_non_null(maps);
-    snprintf(real, sizeof real, "%s", in_folder(name));
-    *start = *end = 0;
-    while (fgets(line, sizeof line, maps))
-        if (strstr(line, real))
-            assert_int_equal(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, start, end), 2);
-    fclose(maps);
-    assert_true(*start < *end);
 }
 
 static void test_y4m_is_not_copied(void **state)
@@ -769,6 +842,8 @@ int main(void)
         cmocka_unit_test(test_mjpeg),
         cmocka_unit_test(test_mjpeg_with_thumbnails),
         cmocka_unit_test(test_mjpeg_broken_in_the_middle),
+        cmocka_unit_test(test_mjpeg_is_not_copied),
+        cmocka_unit_test(test_mjpeg_broken_inside),
         cmocka_unit_test(test_mjpeg_refused),
         cmocka_unit_test(test_y4m_is_not_copied),
         cmocka_unit_test(test_y4m_kinds),

@@ -45,7 +45,7 @@ found=$(grep -l '#include <armnn/' common/*.[ch] accel/*.[ch]* pipeline/*.[ch]* 
     grep -vx accel/engine_armnn.cpp)
 [ -z "$found" ] || note "<armnn/...> belongs in accel/engine_armnn.cpp alone, not in $found"
 one_file turbojpeg.h pipeline/image_jpeg.c
-one_file jpeglib.h none
+one_file jpeglib.h pipeline/jpeg_window.c
 one_file png.h pipeline/image_png.c
 one_file libexif/exif-data.h pipeline/image_exif.c
 one_file lmdb.h matcher/gallery.c
