@@ -80,8 +80,10 @@ ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
 PIPELINE := align camera_options capture detect embed engine_options frame image image_exif \
-            image_jpeg image_png jpeg_window mailbox publish quality sampler shot source \
-            source_file source_folder source_mjpeg source_y4m stop stream track view vision
+            image_jpeg image_png jpeg_window mailbox publish quality sampler shot source source_file \
+            source_folder source_mjpeg source_v4l2 source_y4m stop stream track v4l2_buffers \
+            v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_measure v4l2_modes v4l2_stamps view \
+            vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
 TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \
@@ -94,12 +96,12 @@ BENCH    := contest figures kinds onnx peak peer
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn bus camera card choice client conf control decide detect drain engine footage \
          frame gallery graph image index jpeg_window json matcher quality sampler shot source \
-         subject swap tally tflite tools track wire
+         subject swap tally tflite tools track v4l2 wire
 SCRIPTS      := setup
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn bus card choice conf control decide drain engine frame gallery graph \
-                image index jpeg_window json quality sampler shot source subject tflite wire
-TEST_HELPERS := operators quantise reference rig small_model tflite_builder
+                image index jpeg_window json quality sampler shot source subject tflite v4l2 wire
+TEST_HELPERS := fake_v4l2 operators quantise reference rig small_model tflite_builder
 FUZZ_HELPERS := reference small_model tflite_builder
 FUZZ         := image jpeg_window subject tflite wire y4m
 

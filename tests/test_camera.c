@@ -582,6 +582,7 @@ static void test_instance(void **state)
         fail_msg("%s", r.text);
     assert_non_null(strstr(r.text, "lane north, camera A1"));
     refused(78, "/nowhere: No such file", ARGS("--camera", "A2", "--config", in_folder("all.ini")));
+    refused(75, "/dev/facegate/A3: no such", ARGS("--camera", "A3"));
     refused(2, "--camera a b", ARGS("--camera", "a b"));
     refused(2, "--gain: gain = much: must be auto or a number",
             ARGS("--camera", "A3", "--gain", "much"));
