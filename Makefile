@@ -94,12 +94,12 @@ DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loo
 BENCH    := contest figures kinds onnx peak peer
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align armnn bus camera card choice client conf control decide detect drain engine footage \
+TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine footage \
          frame gallery graph image index jpeg_window json matcher quality sampler shot source \
          subject swap tally tflite tools track v4l2 wire
 SCRIPTS      := setup
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
-TESTS_THERE  := align armnn bus card choice conf control decide drain engine frame gallery graph \
+TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery graph \
                 image index jpeg_window json quality sampler shot source subject tflite v4l2 wire
 TEST_HELPERS := fake_v4l2 operators quantise reference rig small_model tflite_builder
 FUZZ_HELPERS := reference small_model tflite_builder
