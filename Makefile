@@ -7,6 +7,8 @@
 #
 #   make check-arm64     the tests and a photograph on emulated arm64, against this machine's
 #   make check-debian13  the same with Debian 13's packages; make engine-table prints both
+#   make check-vm        the packages in an emulated machine with cameras; make check-vm-short
+#   make soak-camera     a hundred times unplugged and plugged in there
 #
 # ARCH=arm64 and SUITE=trixie (Debian 13) build into build/ARCH, build/SUITE-ARCH.
 # SAN=address,undefined or SAN=thread builds apart and tests with that sanitizer. V=1 shows the
@@ -99,9 +101,12 @@ TESTS := align armnn bus camera capture card choice client conf control decide d
          subject swap tally tflite tools track v4l2 wire
 SCRIPTS      := setup
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
-TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery graph \
-                image index jpeg_window json quality sampler shot source subject tflite v4l2 wire
+TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery \
+                graph image index jpeg_window json quality sampler shot source subject tflite v4l2 \
+                wire
 TEST_HELPERS := fake_v4l2 operators quantise reference rig small_model tflite_builder
+# What is outside of the emulated machine, and what runs in it.
+VM_CAMERA    := uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_redir uvc_stream
 FUZZ_HELPERS := reference small_model tflite_builder
 FUZZ         := image jpeg_window subject tflite wire y4m
 
@@ -115,7 +120,7 @@ LIBS     := -larmnn -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK -lpthread
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
-.PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there photo-reference engine-table lint bench bench-accel bench-pipeline fuzz install uninstall clean
+.PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel bench-pipeline fuzz install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -251,6 +256,41 @@ engine-table: photo-reference
 	@build/tests/photo_compare --table build/photo/xnnpack.json $(sort $(wildcard \
 	  build/photo/*.json build/arm64/photo/*.json build/trixie-*/photo/*.json))
 
+# ---- an emulated machine: tests/vm ---------------------------------------------------------------
+VM := $(MAKE) --no-print-directory vm-run CASES
+check-vm:
+	+@$(VM)=all
+
+check-vm-short:
+	+@$(VM)=short
+
+soak-camera:
+	+@$(VM)=soak
+
+vm-run:
+	@tools/setup.sh vm
+	@tests/vm/image.sh $(or $(FACEGATE_VM_CACHE),build/vm/cache)
+	+@$(MAKE) -s --no-print-directory -j$(JOBS) deb build/vm/uvc_camera build/vm/feed \
+	  build/vm/crowd build/vm/stills
+	@build/vm/stills build/vm/stage/film $(foreach n,1 2 3 4 5 6,models/sample$(n).jpg)
+	@tests/vm/run.sh $(or $(FACEGATE_VM_CACHE),build/vm/cache) build/vm $(CASES)
+
+build/vm/uvc_camera: $(VM_CAMERA:%=$(BUILD)/obj/tests/vm/%.o) $(call archives,COMMON)
+	$(call say,LINK,$@)
+	$(call link,-lusbredirparser)
+
+build/vm/feed: $(BUILD)/obj/tests/vm/feed.o
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $^ -o $@
+
+build/vm/crowd: $(BUILD)/obj/tests/vm/crowd.o $(call archives,TOOLS COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
+build/vm/stills: $(BUILD)/obj/tests/vm/stills.o $(call archives,DEMO TOOLS PIPELINE COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
 # ---- figures: each bench prints a table and leaves build/bench/NAME.json -----------------------
 ORT := onnxruntime-node@1.20.1
 bench: bench-accel bench-pipeline
@@ -314,4 +354,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(wildcard $(BUILD)/obj/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)

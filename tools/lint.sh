@@ -74,7 +74,7 @@ done
 for manual in man/*.[1578]; do
     mandoc -T lint -W warning "$manual" || note "$manual: see mandoc's findings"
 done
-shellcheck tools/*.sh tests/*.sh .ci/run || note "shellcheck found something"
+shellcheck tools/*.sh tests/*.sh tests/vm/*.sh tests/vm/guest/*.sh .ci/run || note "shellcheck found something"
 
 # ---- static analysis, on all processors
 # shellcheck disable=SC2086

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# What the cases ask of the installed programs. NAME is a camera's, as in /dev/facegate/NAME.
+
+CONF=/etc/facegate
+DECISIONS=/run/facegate-test.decisions
+
+unit() { echo "facegate-camera@$1.service"; }
+is_active() { systemctl is-active --quiet "$1"; }
+is_off() { [ "$(systemctl show --value --property ActiveState "$1")" = inactive ]; }
+main_pid() { systemctl show --value --property MainPID "$1"; }
+no_unit_failed() { [ -z "$(systemctl list-units --failed --no-legend --plain | tee /dev/stderr)" ]; }
+
+matcher_answers() { facegate status; }
+
+# ---- what the matcher knows: NAME, member; a number or a word. Of a camera that was started again,
+# the newest.
+camera_status() {
+    facegate status --json | jq -r --arg name "$1" --arg member "$2" \
+        '[.cameras[] | select(.source == $name)] | sort_by(.silent_ms)[0][$member] // 0'
+}
+
+camera_is() { # NAME, member, value
+    [ "$(camera_status "$1" "$2")" = "$3" ]
+}
+
+camera_more() { # NAME, member, than
+    [ "$(camera_status "$1" "$2")" -gt "$3" ] 2>/dev/null
+}
+
+frames_go_on() { # NAME
+    frames_before=$(camera_status "$1" frames)
+    within 10 camera_more "$1" frames "$frames_before"
+}
+
+# ---- the journal from a moment on
+mark_journal() {
+    journal_cursor=$(journalctl --lines 0 --show-cursor | sed -n 's/^-- cursor: //p')
+}
+
+said() { # unit, pattern: since the mark
+    journalctl --unit "$1" --after-cursor "$journal_cursor" --output cat | grep -E "$2"
+}
+
+# Its time, in milliseconds since the boot.
+said_ms() { # unit, pattern
+    journalctl --unit "$1" --after-cursor "$journal_cursor" --output json |
+        jq -r --arg pattern "$2" 'select((.MESSAGE | tostring) | test($pattern)) | .__MONOTONIC_TIMESTAMP' |
+        head -n 1 | sed 's/...$//' | grep .
+}
+
+# ---- decisions, from a moment on
+watch_decisions() {
+    is_active facegate-test-watch && return
+    systemd-run --quiet --unit facegate-test-watch --property Restart=always --property RestartSec=200ms \
+        sh -c "facegate watch --json --timeout-ms 600000 >>$DECISIONS"
+}
+
+mark_decisions() {
+    touch $DECISIONS
+    decisions_before=$(wc -l <$DECISIONS)
+}
+
+nothing_decided() { [ "$(wc -l <$DECISIONS)" = "$decisions_before" ]; }
+
+decided() { # lane, outcome, subject or null
+    tail -n "+$((decisions_before + 1))" $DECISIONS | jq -e -s --arg lane "$1" --arg outcome "$2" --arg subject "$3" \
+        'any(.[]; .lane == $lane and .outcome == $outcome and (.subject // "null") == $subject)'
+}
+
+first_decided() { # the same; the first such decision
+    tail -n "+$((decisions_before + 1))" $DECISIONS | jq -s --arg lane "$1" --arg outcome "$2" --arg subject "$3" \
+        '[.[] | select(.lane == $lane and .outcome == $outcome and (.subject // "null") == $subject)][0]'
+}
+
+# Its time since the boot; and how long the frame behind it was worked on: an inference pass, which
+# takes seconds here.
+decided_ms() { first_decided "$@" | jq '.t_decision_ns | tonumber / 1000000 | floor'; }
+pass_ms() { first_decided "$@" | jq '.latency_ms | ceil'; }
+
+nobody_else() { # lane, subject: nobody else was let in there
+    ! tail -n "+$((decisions_before + 1))" $DECISIONS | jq -e -s --arg lane "$1" --arg subject "$2" \
+        'any(.[]; .lane == $lane and .outcome == "admit" and .subject != $subject)' >/dev/null
+}
+
+awaited() { within 90 decided "$@"; }
+
+# ---- configuration
+configure() { # file below /etc/facegate, then its lines
+    configure_file=$CONF/$1
+    shift
+    mkdir -p "$(dirname "$configure_file")"
+    printf '%s\n' '[camera]' "$@" >"$configure_file"
+}
+
+unconfigure() { rm "$CONF/$1"; }
+
+# The name that udev gave the camera of a driver: the text in its node's sysfs name
+name_of() {
+    for name_link in /dev/facegate/*; do
+        name_node=$(basename "$(readlink -f "$name_link")")
+        grep -q "$1" "/sys/class/video4linux/$name_node/name" 2>/dev/null && basename "$name_link" && return
+    done
+    return 1
+}

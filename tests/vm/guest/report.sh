@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# What runs in the guest tells the host line by line, on descriptor 3:
+#   case NAME, ok WHAT, not ok WHAT: why, skip WHAT: why, figure NAME NUMBER, cut, finished
+
+# shellcheck disable=SC2154 # guest/run.sh sets case_name
+
+tell() {
+    echo "$*" >&3
+    echo "[$(uptime_ms) ms] $*"
+}
+
+ok() { tell "ok $case_name: $*"; }
+not_ok() { tell "not ok $case_name: $*"; }
+skip() { tell "skip $case_name: $*"; }
+figure() { tell "figure $1 $2"; }
+
+# what, then a command that must succeed. Its words go to the case's log.
+check() {
+    check_what=$1
+    shift
+    if "$@"; then
+        ok "$check_what"
+    else
+        not_ok "$check_what ($*)"
+        return 1
+    fi
+}
+
+# The same, and without it the case has no sense; nor have those after it.
+need() {
+    check "$@" || exit 0
+}
+
+must() {
+    check "$@" && return
+    touch /run/facegate-test.stop
+    exit 0
+}
+
+uptime_ms() {
+    read -r uptime_now _ </proc/uptime
+    echo "${uptime_now%.*}${uptime_now#*.}0"
+}
+
+# seconds, then a command: until it succeeds
+within() {
+    within_end=$(($(uptime_ms) + $1 * 1000))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(uptime_ms)" -lt $within_end ] || return 1
+        sleep 0.1
+    done
+}
