@@ -4,6 +4,7 @@
 #   make check      the tests           make lint     format, cppcheck, layers, headers, manuals
 #   make bench      the figures         make fuzz     the fuzz targets, FUZZ_SECONDS each (30)
 #   make install    DESTDIR, PREFIX     make clean
+#   make deb        Debian packages     make check-deb  installs and purges them in a chroot
 #
 #   make check-arm64     the tests and a photograph on emulated arm64, against this machine's
 #   make check-debian13  the same with Debian 13's packages; make engine-table prints both
@@ -96,10 +97,10 @@ DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loo
 BENCH    := contest figures kinds onnx peak peer
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine footage \
-         frame gallery graph image index jpeg_window json matcher quality sampler shot source \
-         subject swap tally tflite tools track v4l2 wire
-SCRIPTS      := setup
+TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine \
+         footage frame gallery graph image index jpeg_window json matcher quality sampler shot \
+         source subject swap tally tflite tools track v4l2 wire
+SCRIPTS      := setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery \
                 graph image index jpeg_window json quality sampler shot source subject tflite v4l2 \
@@ -120,7 +121,9 @@ LIBS     := -larmnn -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK -lpthread
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
-.PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel bench-pipeline fuzz install uninstall clean
+.PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there \
+  photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel \
+  bench-pipeline fuzz install uninstall deb check-deb clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -335,21 +338,67 @@ fuzz: setup $(FUZZ:%=build/fuzz/%)
 	  tail -n 2 build/fuzz/$$f.log; done
 
 # ---- install -------------------------------------------------------------------------------------
-MANUALS := $(wildcard man/*.[1578])
+# Settings are in /etc whatever the PREFIX, and what is there already stays.
+SYSCONFDIR  ?= /etc
+UNITDIR     ?= $(PREFIX)/lib/systemd/system
+UDEVDIR     ?= $(PREFIX)/lib/udev
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+LIBEXECDIR  ?= $(PREFIX)/lib/facegate
+SHAREDIR     = $(PREFIX)/share/facegate
+DOCDIR      ?= $(PREFIX)/share/doc/facegate
+
+MANUALS  := $(wildcard man/*.[1578])
+UNITS    := $(wildcard systemd/*.service systemd/*.target)
+SETTINGS := $(wildcard conf/*)
+SETTLE   := systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && \
+            udevadm control --reload && udevadm trigger --action=add --subsystem-match=video4linux
+
+# Units, rules and settings name files as PREFIX=/usr has them.
+PLACES = -e 's|/usr/bin/|$(PREFIX)/bin/|g' -e 's|/usr/lib/udev/|$(UDEVDIR)/|g' \
+         -e 's|/usr/lib/facegate/|$(LIBEXECDIR)/|g' -e 's|/usr/share/facegate/|$(SHAREDIR)/|g' \
+         -e 's|/etc/facegate/|$(SYSCONFDIR)/facegate/|g'
+install_texts = @set -e; for text in $(1); do to=$(DESTDIR)$(2)/$${text\#\#*/}; \
+  if [ "$(3)" = once ] && [ -e "$$to" ]; then echo "install: $$to stays as it is"; continue; fi; \
+  echo "install $$text $$to"; sed $(PLACES) $$text >$$to; chmod 644 $$to; done
+
 install: all
 	@test -e models/MobileFaceNet.tflite || { echo 'install: no models yet; run make setup first'; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/facegate/models \
-	  $(DESTDIR)$(PREFIX)/share/facegate/profiles
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(SHAREDIR)/models $(SHAREDIR)/profiles \
+	  $(UNITDIR) $(UDEVDIR)/rules.d $(SYSUSERSDIR) $(TMPFILESDIR) $(LIBEXECDIR) \
+	  $(DOCDIR)/examples $(SYSCONFDIR)/facegate)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 models/*.card $(wildcard models/*.tflite) $(DESTDIR)$(PREFIX)/share/facegate/models
-	install -m 644 profiles/*.ini $(DESTDIR)$(PREFIX)/share/facegate/profiles
+	install -m 755 udev/facegate-camera-name $(DESTDIR)$(UDEVDIR)
+	install -m 755 systemd/facegate-master-key $(DESTDIR)$(LIBEXECDIR)
+	install -m 644 models/*.card $(wildcard models/*.tflite) $(DESTDIR)$(SHAREDIR)/models
+	install -m 644 profiles/*.ini $(DESTDIR)$(SHAREDIR)/profiles
+	install -m 644 systemd/facegate.sysusers $(DESTDIR)$(SYSUSERSDIR)/facegate.conf
+	install -m 644 systemd/facegate.tmpfiles $(DESTDIR)$(TMPFILESDIR)/facegate.conf
+	install -m 644 systemd/examples/*.conf $(DESTDIR)$(DOCDIR)/examples
 	for m in $(MANUALS); do \
 	  install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+	sed -i 's|/usr/local/share/facegate|$(SHAREDIR)|g' $(MANUALS:man/%=$(DESTDIR)$(PREFIX)/share/man/man?/%)
+	$(call install_texts,$(UNITS),$(UNITDIR))
+	$(call install_texts,udev/60-facegate.rules,$(UDEVDIR)/rules.d)
+	$(call install_texts,$(SETTINGS),$(SYSCONFDIR)/facegate,once)
+	@[ -n '$(DESTDIR)' ] || { echo 'install: for the services, once, as root:'; echo '    $(SETTLE)'; }
 
+# Settings, users, gallery and keys stay.
 uninstall:
-	rm -f $(PROGRAMS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/bin/%)
-	rm -rf $(DESTDIR)$(PREFIX)/share/facegate
+	rm -f $(PROGRAMS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/bin/%) \
+	  $(addprefix $(DESTDIR),$(UNITS:systemd/%=$(UNITDIR)/%) $(UDEVDIR)/facegate-camera-name \
+	  $(UDEVDIR)/rules.d/60-facegate.rules $(SYSUSERSDIR)/facegate.conf $(TMPFILESDIR)/facegate.conf)
+	rm -rf $(addprefix $(DESTDIR),$(SHAREDIR) $(LIBEXECDIR) $(DOCDIR))
 	for m in $(MANUALS); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+
+# ---- packages: build/deb/facegate_VERSION_ARCH.deb and facegate-models_VERSION_all.deb -----------
+deb:
+	@tools/setup.sh deb
+	@tools/deb.sh $(VERSION)
+
+# Installs, upgrades, removes and purges them in a chroot of its own.
+check-deb: deb
+	@tests/check_deb.sh
 
 clean:
 	rm -rf build

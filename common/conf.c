@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/conf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ini.h>
 #include <math.h>
@@ -19,7 +20,8 @@ struct reader {
     const struct fg_conf_key *keys;
     size_t count;
     void *target;
-    unsigned seen[CONF_MOST_KEYS]; // line of the first sight, 0: not seen
+    unsigned seen[CONF_MOST_KEYS]; // line of the first sight in this file, 0: not seen
+    bool given[CONF_MOST_KEYS];    // in this file or one before
     char calls[512][40];           // names that came through a '*' key, for duplicates
     uint8_t call_keys[512];        // and which key that was
     unsigned n_calls;
@@ -201,41 +203,123 @@ static char *next_line(char *buffer, int size, void *stream)
     return buffer;
 }
 
-static int check_required(struct reader *r)
+static int check_required(const struct reader *r, const char *path)
 {
     for (size_t i = 0; i < r->count; i++)
-        if (r->keys[i].required && !r->seen[i])
-            return fg_fail(r->err, -EINVAL, "%s: %s is missing in [%s]", r->path, r->keys[i].key,
+        if (r->keys[i].required && !r->given[i])
+            return fg_fail(r->err, -EINVAL, "%s: %s is missing in [%s]", path, r->keys[i].key,
                            r->keys[i].section);
     return 0;
+}
+
+static struct reader *make_reader(const struct fg_conf_key *keys, size_t count, void *target,
+                                  struct fg_error *err)
+{
+    struct reader *r = calloc(1, sizeof *r);
+    if (r)
+        *r = (struct reader){.keys = keys, .count = count, .target = target, .err = err};
+    return r;
+}
+
+static int read_file(struct reader *r, const char *path)
+{
+    memset(r->seen, 0, sizeof r->seen);
+    r->path = path;
+    r->n_calls = 0;
+    r->line = r->code = 0;
+    r->file = fopen(path, "re");
+    if (!r->file)
+        return fg_fail(r->err, -errno, "%s: %s", path, strerror(errno));
+    int bad_line = ini_parse_stream(next_line, r, on_key, r);
+    if (r->code == 0 && ferror(r->file))
+        r->code = fg_fail(r->err, -EIO, "%s: can't be read", path);
+    if (bad_line > 0 && (r->code == 0 || bad_line < r->line))
+        r->code = fg_fail(r->err, -EINVAL, "%s:%d: neither [section], nor key = value, nor comment",
+                          path, bad_line);
+    fclose(r->file);
+    for (size_t i = 0; i < r->count; i++)
+        r->given[i] |= r->seen[i] > 0;
+    return r->code;
+}
+
+static int is_drop_in(const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && length > 5 &&
+           strcmp(entry->d_name + length - 5, ".conf") == 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+// A drop-in that is listed and not there is a dangling link: an error, unlike a missing file.
+static int read_drop_in(struct reader *r, const char *folder, const char *name)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
+        return fg_fail(r->err, -ENOMEM, "out of memory");
+    int code = read_file(r, path);
+    free(path);
+    return code == -ENOENT ? -EINVAL : code;
+}
+
+// ret_count: how many there were.
+static int read_drop_ins(struct reader *r, const char *path, int *ret_count)
+{
+    char *folder = NULL;
+    struct dirent **entries = NULL;
+    if (asprintf(&folder, "%s.d", path) < 0)
+        return fg_fail(r->err, -ENOMEM, "out of memory");
+    int count = scandir(folder, &entries, is_drop_in, by_name), code = 0;
+    if (count < 0 && errno != ENOENT)
+        code = fg_fail(r->err, -errno, "%s: %s", folder, strerror(errno));
+    for (int i = 0; i < count; i++) {
+        if (code == 0)
+            code = read_drop_in(r, folder, entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    free(folder);
+    *ret_count = count < 0 ? 0 : count;
+    return code;
+}
+
+static int read_all(struct reader *r, const char *path, bool drop_ins)
+{
+    int count = 0, code = read_file(r, path);
+    if (!drop_ins || (code < 0 && code != -ENOENT))
+        return code;
+    int more = read_drop_ins(r, path, &count);
+    if (more < 0)
+        return more;
+    return count > 0 ? 0 : code;
+}
+
+static int read_with(const char *path, bool drop_ins, const struct fg_conf_key *keys, size_t count,
+                     void *target, struct fg_error *err)
+{
+    if (count > CONF_MOST_KEYS)
+        return fg_fail(err, -EINVAL, "%s: a table of over %d keys", path, CONF_MOST_KEYS);
+    struct reader *r = make_reader(keys, count, target, err);
+    if (!r)
+        return fg_fail(err, -ENOMEM, "out of memory");
+    int code = read_all(r, path, drop_ins);
+    if (code == 0)
+        code = check_required(r, path);
+    free(r);
+    return code;
 }
 
 int fg_conf_read(const char *path, const struct fg_conf_key *keys, size_t count, void *target,
                  struct fg_error *err)
 {
-    if (count > CONF_MOST_KEYS)
-        return fg_fail(err, -EINVAL, "%s: a table of over %d keys", path, CONF_MOST_KEYS);
-    struct reader *r = calloc(1, sizeof *r);
-    if (!r)
-        return fg_fail(err, -ENOMEM, "out of memory");
-    *r = (struct reader){.path = path, .keys = keys, .count = count, .target = target, .err = err};
-    r->file = fopen(path, "re");
-    int code;
-    if (!r->file) {
-        code = fg_fail(err, -errno, "%s: %s", path, strerror(errno));
-        free(r);
-        return code;
-    }
-    int bad_line = ini_parse_stream(next_line, r, on_key, r);
-    if (r->code == 0 && ferror(r->file))
-        r->code = fg_fail(err, -EIO, "%s: can't be read", path);
-    if (bad_line > 0 && (r->code == 0 || bad_line < r->line))
-        r->code = fg_fail(err, -EINVAL, "%s:%d: neither [section], nor key = value, nor comment",
-                          path, bad_line);
-    if (r->code == 0)
-        r->code = check_required(r);
-    code = r->code;
-    fclose(r->file);
-    free(r);
-    return code;
+    return read_with(path, false, keys, count, target, err);
+}
+
+int fg_conf_read_all(const char *path, const struct fg_conf_key *keys, size_t count, void *target,
+                     struct fg_error *err)
+{
+    return read_with(path, true, keys, count, target, err);
 }

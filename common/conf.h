@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // INI files read by a table: every key is known, typed and bounded; what is not in the table is
-// an error that names file and line. Duplicates are errors too.
+// an error that names file and line. Duplicates in one file are errors too.
 #ifndef FG_CONF_H
 #define FG_CONF_H
 
@@ -39,6 +39,14 @@ struct fg_conf_key {
 // -EINVAL; err is "FILE:LINE: what is wrong". `target` may be half filled on failure.
 int fg_conf_read(const char *path, const struct fg_conf_key *keys, size_t count, void *target,
                  struct fg_error *err);
+
+// Reads `path`, then the files NAME.conf of the folder `path`.d in the order of their names (bytes;
+// hidden ones are left out). What a later file says again holds; a required key must be in one of
+// them; a '*' key's `call` comes once a file and name. `path` may be missing when the folder has a
+// file; -ENOENT means there is neither. Other failures are those of fg_conf_read, with the file
+// that has the error in err.
+int fg_conf_read_all(const char *path, const struct fg_conf_key *keys, size_t count, void *target,
+                     struct fg_error *err);
 
 // Sets one key from text, as the command line does; the same checks.
 int fg_conf_set(const struct fg_conf_key *key, const char *value, void *target,

@@ -133,7 +133,7 @@ static int read_settings(int argc, char **argv, const char *config, struct setti
     struct settings s = {.probe = "ipc:///run/facegate/probe/probe.sock",
                          .decision = "ipc:///run/facegate/gate/decision.sock",
                          .control = "ipc:///run/facegate/admin/control.sock"};
-    int r = config ? fg_conf_read(config, keys, KEYS, &s, err) : 0;
+    int r = config ? fg_conf_read_all(config, keys, KEYS, &s, err) : 0;
     if (r == 0)
         r = apply_options(argc, argv, &s, err);
     if (r == 0)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/conf.h"
 #include "common/wire.h"
@@ -247,7 +246,7 @@ static int check_name(const char *option, const char *name, struct fg_error *err
     return fg_wire_name_ok(name) ? 0 : bad_name(option, name, err);
 }
 
-// An instance's own file lies beside the one for all: camera@NAME.conf.
+// An instance's own file, which need not be there, lies beside the one for all: camera@NAME.conf.
 static int read_own_file(const char *config, struct fg_camera_options *o, struct fg_error *err)
 {
     char path[4096];
@@ -256,14 +255,13 @@ static int read_own_file(const char *config, struct fg_camera_options *o, struct
     int length = snprintf(path, sizeof path, "%.*scamera@%s.conf", folder, config, o->camera);
     if (length >= (int)sizeof path)
         return fg_fail(err, -ENAMETOOLONG, "%s: the path is too long", config);
-    if (access(path, F_OK) < 0 && errno == ENOENT)
-        return 0;
-    return fg_conf_read(path, keys, N_KEYS, o, err);
+    int code = fg_conf_read_all(path, keys, N_KEYS, o, err);
+    return code == -ENOENT ? 0 : code;
 }
 
 static int read_files(const char *config, struct fg_camera_options *o, struct fg_error *err)
 {
-    int code = fg_conf_read(config, keys, N_KEYS, o, err);
+    int code = fg_conf_read_all(config, keys, N_KEYS, o, err);
     if (code == 0 && o->camera[0])
         code = read_own_file(config, o, err);
     return code == -EINVAL ? -EBADMSG : code; // the file is off, not the command line

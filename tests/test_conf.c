@@ -319,16 +319,187 @@ static void test_set_one(void **state)
     assert_string_equal(t.name, "");
 }
 
+// ---- drop-ins: path.d/NAME.conf ---------------------------------------------------------------
+
+static const char *drop_in(const char *name)
+{
+    static char at[128];
+    snprintf(at, sizeof at, "%s.d/%s", path, name);
+    return at;
+}
+
+static void put_drop_in(const char *name, const char *text)
+{
+    FILE *f = fopen(drop_in(name), "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdir(drop_in(""), 0700);
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"10-a.conf", "20-b.conf", "9.conf", ".conf",
+                                        ".x.conf",   "b.conf~",   "c.ini",  "Z.conf"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unlink(drop_in(names[i]));
+    return rmdir(drop_in(""));
+}
+
+static int read_everything(struct target *t, struct fg_error *err)
+{
+    *t = (struct target){.count = 77};
+    *err = (struct fg_error){""};
+    return fg_conf_read_all(path, keys, N_KEYS, t, err);
+}
+
+static void put_base(void)
+{
+    static const char text[] = "[a]\nname = base\ncount = 3\n[b]\nx_1 = base\n";
+    put(text, sizeof text - 1);
+}
+
+static void test_later_files_win(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    put_base();
+    put_drop_in("20-b.conf", "[a]\ncount = 5\n[b]\nx_1 = two\n");
+    put_drop_in("10-a.conf", "[a]\ncount = 4\ngain = 1\n");
+    put_drop_in("9.conf", "[a]\nname = nine\n"); // bytes decide: '9' is after "20"
+    put_drop_in("Z.conf", "");
+    assert_int_equal(read_everything(&t, &err), 0);
+    assert_string_equal(t.name, "nine");
+    assert_int_equal(t.count, 5);
+    assert_true(t.gain == 1);
+    assert_string_equal(t.calls, "x_1=base;x_1=two;");
+}
+
+static void test_other_names_are_no_drop_ins(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    put_base();
+    put_drop_in("b.conf~", "[a]\ncount = 5\n");
+    put_drop_in("c.ini", "[a]\ncount = 5\n");
+    put_drop_in(".conf", "[a]\ncount = 5\n");
+    put_drop_in(".x.conf", "[a]\ncount = 5\n");
+    assert_int_equal(read_everything(&t, &err), 0);
+    assert_int_equal(t.count, 3);
+    // and the plain reading knows no folder at all
+    put_drop_in("10-a.conf", "[a]\ncount = 5\n");
+    assert_int_equal(fg_conf_read(path, keys, N_KEYS, &t, &err), 0);
+    assert_int_equal(t.count, 3);
+}
+
+// A drop-in is refused; the error begins with its path and line.
+static void refused_drop_in(const char *text, int line, const char *what)
+{
+    struct target t;
+    struct fg_error err;
+    char start[160];
+    put_drop_in("20-b.conf", text);
+    assert_int_equal(read_everything(&t, &err), -EINVAL);
+    snprintf(start, sizeof start, "%s:%d: ", drop_in("20-b.conf"), line);
+    if (strncmp(err.text, start, strlen(start)) != 0 || !strstr(err.text, what))
+        fail_msg("\"%s\" has not \"%s\" and \"%s\"", err.text, start, what);
+}
+
+static void test_errors_in_drop_ins(void **state)
+{
+    (void)state;
+    put_base();
+    put_drop_in("10-a.conf", "[a]\ncount = 4\n");
+    refused_drop_in("[a]\n\ncount = 1\n", 3, "must be from 2");
+    refused_drop_in("[a]\nnmae = x\n", 2, "unknown key nmae");
+    refused_drop_in("[a]\ncount = 4\ncount = 5\n", 3, "given twice in [a]; first in line 2");
+    refused_drop_in("[b]\nx_1 = a\nx_1 = b\n", 3, "given twice");
+    refused_drop_in("[a]\nwhat\n", 2, "neither [section]");
+    refused_drop_in("count = 4\n", 1, "before the first [section]");
+}
+
+static void test_required_in_any_file(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    put("[a]\ncount = 3\n", 14);
+    put_drop_in("20-b.conf", "[a]\ncount = 4\n");
+    assert_int_equal(read_everything(&t, &err), -EINVAL);
+    assert_non_null(strstr(err.text, ": name is missing in [a]"));
+    assert_int_equal(strncmp(err.text, path, strlen(path)), 0);
+    put_drop_in("10-a.conf", "[a]\nname = n\n");
+    assert_int_equal(read_everything(&t, &err), 0);
+    assert_string_equal(t.name, "n");
+}
+
+static void test_missing_file_with_drop_ins(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(read_everything(&t, &err), -ENOENT); // neither file nor drop-in
+    assert_non_null(strstr(err.text, path));
+    put_drop_in("10-a.conf", "[a]\nname = alone\n");
+    assert_int_equal(read_everything(&t, &err), 0);
+    assert_string_equal(t.name, "alone");
+    assert_int_equal(symlink("nowhere", drop_in("20-b.conf")), 0);
+    assert_int_equal(read_everything(&t, &err), -EINVAL); // a dangling link is no missing file
+    assert_non_null(strstr(err.text, "20-b.conf"));
+    put("", 0); // for the tear-down
+}
+
+static void test_folder_that_is_none(void **state)
+{
+    (void)state;
+    struct target t;
+    struct fg_error err;
+    put_base();
+    char folder[128];
+    snprintf(folder, sizeof folder, "%s.d", path);
+    assert_int_equal(read_everything(&t, &err), 0); // absent
+    FILE *f = fopen(folder, "w");
+    assert_non_null(f);
+    fclose(f);
+    assert_int_equal(read_everything(&t, &err), -ENOTDIR);
+    assert_non_null(strstr(err.text, folder));
+    assert_int_equal(unlink(folder), 0);
+}
+
+#define WITH_FOLDER(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_type),  cmocka_unit_test(test_what_is_absent_stays),
-        cmocka_unit_test(test_bool_words),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_not_numbers), cmocka_unit_test(test_strings_and_choices),
-        cmocka_unit_test(test_unknown),     cmocka_unit_test(test_duplicates),
-        cmocka_unit_test(test_lines),       cmocka_unit_test(test_longest_line),
-        cmocka_unit_test(test_nul_byte),    cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_files),       cmocka_unit_test(test_set_one),
+        cmocka_unit_test(test_every_type),
+        cmocka_unit_test(test_what_is_absent_stays),
+        cmocka_unit_test(test_bool_words),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_not_numbers),
+        cmocka_unit_test(test_strings_and_choices),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_longest_line),
+        cmocka_unit_test(test_nul_byte),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_set_one),
+        WITH_FOLDER(test_later_files_win),
+        WITH_FOLDER(test_other_names_are_no_drop_ins),
+        WITH_FOLDER(test_errors_in_drop_ins),
+        WITH_FOLDER(test_required_in_any_file),
+        WITH_FOLDER(test_missing_file_with_drop_ins),
+        cmocka_unit_test(test_folder_that_is_none),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

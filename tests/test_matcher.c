@@ -613,6 +613,25 @@ static void test_bad_files(void **state)
     start_fails("toy.card", "[model]\nname = toy\n", 78, "toy.card");
 }
 
+// A file beside matcher.ini adds to it: the profile it names is the one that decides.
+static void test_drop_ins(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(in_folder("matcher.ini.d"), 0700), 0);
+    write_file("other.ini", "[profile]\nname = other\nmode = identify\nliveness = attended\n"
+                            "fmr = 1e-4\n");
+    char text[256];
+    snprintf(text, sizeof text, "[matcher]\nprofile = %s\n", in_folder("other.ini"));
+    write_file("matcher.ini.d/50-profile.conf", text);
+    start_matcher();
+    assert_non_null(strstr(read_file("stderr"), "profile other"));
+    kill(matcher, SIGTERM);
+    assert_int_equal(wait_exit(matcher), 0);
+    matcher = -1;
+    start_fails("matcher.ini.d/50-profile.conf", "[matcher]\n\nprofil = x\n", 78,
+                "50-profile.conf:3: unknown key profil");
+}
+
 static void fails_with(const char *option, const char *value, int code, const char *want)
 {
     const char *const arguments[] = {program, "--config", in_folder("matcher.ini"),
@@ -661,7 +680,7 @@ int main(void)
         RUNNING(test_hostile_probes), RUNNING(test_hostile_requests), RUNNING(test_beat),
         RUNNING(test_started_twice),  RUNNING(test_killed),           RUNNING(test_stops),
         STOPPED(test_watchdog),       STOPPED(test_bad_files),        STOPPED(test_bad_options),
-        STOPPED(test_not_writable),
+        STOPPED(test_not_writable),   STOPPED(test_drop_ins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

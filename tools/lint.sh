@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # `make lint`: format, static analysis, who may include whom, headers that compile alone, manuals,
-# scripts. Prints each finding and ends with 1 if there was any.
+# scripts, how open the units are. Prints each finding and ends with 1 if there was any.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 bad=0
@@ -74,7 +74,11 @@ done
 for manual in man/*.[1578]; do
     mandoc -T lint -W warning "$manual" || note "$manual: see mandoc's findings"
 done
-shellcheck tools/*.sh tests/*.sh tests/vm/*.sh tests/vm/guest/*.sh .ci/run || note "shellcheck found something"
+shellcheck tools/*.sh tests/*.sh tests/vm/*.sh tests/vm/guest/*.sh .ci/run udev/facegate-camera-name \
+    systemd/facegate-master-key || note "shellcheck found something"
+
+# ---- units are closed
+tools/exposure.sh || note "a unit is open further than 2.0"
 
 # ---- static analysis, on all processors
 # shellcheck disable=SC2086

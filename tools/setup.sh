@@ -3,7 +3,8 @@
 # Installs the Debian packages that facegate builds with and fetches the models, each checked by
 # its sha256. A second run finds everything in place and changes nothing. `tools/setup.sh bench`
 # also installs what the figures are compared with, `tools/setup.sh arm64` what builds and runs
-# programs for arm64, `tools/setup.sh vm` what makes and runs the emulated machine with cameras.
+# programs for arm64, `tools/setup.sh deb` what builds and tries packages, `tools/setup.sh vm` what
+# makes and runs the emulated machine with cameras.
 #
 # Environment: FACEGATE_MODELS_DIR  where the models go (models)
 #              FACEGATE_NPM         the npm command (npm)
@@ -26,6 +27,7 @@ PACKAGES="$PACKAGES libarmnn-cpuref-backend$armnn"
 case ${1:-} in
 bench) PACKAGES="$PACKAGES python3-opencv" ;;
 arm64) PACKAGES="$PACKAGES g++-aarch64-linux-gnu qemu-user-static" ;;
+deb) PACKAGES="$PACKAGES debhelper dpkg-dev lintian mmdebstrap systemd" ;;
 vm)
     PACKAGES="$PACKAGES qemu-system-x86 libusbredirparser-dev mmdebstrap debian-archive-keyring
     fakeroot e2fsprogs kmod cpio busybox-static"
