@@ -275,6 +275,7 @@ vm-run:
 	@tests/vm/image.sh $(or $(FACEGATE_VM_CACHE),build/vm/cache)
 	+@$(MAKE) -s --no-print-directory -j$(JOBS) deb build/vm/uvc_camera build/vm/feed \
 	  build/vm/crowd build/vm/stills
+	@mkdir -p build/vm/stage
 	@build/vm/stills build/vm/stage/film $(foreach n,1 2 3 4 5 6,models/sample$(n).jpg)
 	@tests/vm/run.sh $(or $(FACEGATE_VM_CACHE),build/vm/cache) build/vm $(CASES)
 

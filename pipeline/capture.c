@@ -129,8 +129,7 @@ static void note_first(struct fg_capture *c, uint64_t now)
     if (!c->live)
         return;
     if (c->t_failed_ns == 0) {
-        fg_log(FG_LOG_INFO, "first frame %" PRIu64 " ms after the camera was opened",
-               (now - c->t_opened_ns) / NS_PER_MS);
+        fg_log(FG_LOG_INFO, "first frame after %" PRIu64 " ms", (now - c->t_opened_ns) / NS_PER_MS);
         return;
     }
     fg_log(FG_LOG_INFO, "frames again after %" PRIu64 " ms", (now - c->t_failed_ns) / NS_PER_MS);
