@@ -22,6 +22,6 @@ figure inference_pass_ms "$pass"
 figure plug_to_decision_ms $plug_to_decision
 check 'in five seconds and three inference passes' test $plug_to_decision -lt $((5000 + 3 * pass))
 check 'the status knows the camera' camera_is GATE0001 state running
-check 'and what it gives' camera_is GATE0001 picture 'MJPEG 1280x720'
+check 'and what it gives' camera_is GATE0001 picture 'MJPG 1280x720'
 check 'nothing has failed' no_unit_failed
 facegate status

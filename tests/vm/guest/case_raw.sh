@@ -15,4 +15,4 @@ check 'and none copied' test "$copied" = 0
 check 'in the buffers of the driver' camera_is GATE0001 memory dma-buf
 unconfigure camera@GATE0001.conf.d/50-raw.conf
 systemctl restart "$(unit GATE0001)"
-check 'and back to MJPEG' within 60 camera_is GATE0001 picture 'MJPEG 1280x720'
+check 'and back to MJPEG' within 60 camera_is GATE0001 picture 'MJPG 1280x720'
