@@ -22,9 +22,9 @@ camera 1 freeze
 check 'a stall is noticed' within 20 said "$service" 'no frame for'
 camera 1 thaw
 check 'frames come again' within 20 said "$service" 'frames again after'
-lost=$(camera_status GATE0001 lost)
+lost=$(camera_status GATE0001 lost_frames)
 camera 1 error 20
-check 'frames with an error are missed' within 20 camera_more GATE0001 lost "$lost"
+check 'frames with an error are missed' within 20 camera_more GATE0001 lost_frames "$lost"
 check 'others follow' frames_go_on GATE0001
 camera 1 unplug
 check 'unplugged, its unit ends' within 20 is_off "$service"

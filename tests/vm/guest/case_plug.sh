@@ -9,7 +9,7 @@ watch_decisions
 began=$(uptime_ms)
 camera 1 plug
 must 'udev names the camera' within 15 test -e /dev/facegate/GATE0001
-must 'and starts its unit' within 15 is_active "$(unit GATE0001)"
+must 'and starts its unit' within 30 is_active "$(unit GATE0001)"
 need 'a frame comes' within 30 said_ms "$(unit GATE0001)" 'first frame after'
 plug_to_frame=$(($(said_ms "$(unit GATE0001)" 'first frame after') - began))
 figure plug_to_frame_ms $plug_to_frame

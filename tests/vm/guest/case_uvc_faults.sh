@@ -17,9 +17,9 @@ check 'in the same process' test "$(main_pid "$service")" = "$process"
 check 'it is counted' within 10 camera_more GATE0001 recoveries 0
 
 # Each fault is followed by frames.
-lost=$(camera_status GATE0001 lost)
+lost=$(camera_status GATE0001 lost_frames)
 camera 1 error 20
-check 'frames with an error: they are missed' within 20 camera_more GATE0001 lost "$lost"
+check 'frames with an error: they are missed' within 20 camera_more GATE0001 lost_frames "$lost"
 check 'frames with an error: others follow' frames_go_on GATE0001
 broken=$(camera_status GATE0001 broken)
 camera 1 truncate 20

@@ -10,7 +10,7 @@ vivid_load
 need 'udev names it by its place' within 15 name_of vid-cap
 name=$(name_of vid-cap)
 service=$(unit "$name")
-check 'and starts its unit' within 15 is_active "$service"
+check 'and starts its unit' within 30 is_active "$service"
 systemctl stop "$service"
 configure "camera@$name.conf.d/50-vivid.conf" 'lane = 3' 'format = NV12'
 vivid_loop

@@ -30,7 +30,7 @@ camera_more() { # NAME, member, than
 
 frames_go_on() { # NAME
     frames_before=$(camera_status "$1" frames)
-    within 10 camera_more "$1" frames "$frames_before"
+    within 30 camera_more "$1" frames "$frames_before"
 }
 
 # ---- the journal from a moment on

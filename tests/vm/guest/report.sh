@@ -43,12 +43,12 @@ uptime_ms() {
     echo "${uptime_now%.*}${uptime_now#*.}0"
 }
 
-# seconds, then a command: until it succeeds
-within() {
+# seconds, then a command: until it succeeds. In a shell of its own, since the command may wait too.
+within() (
     within_end=$(($(uptime_ms) + $1 * 1000))
     shift
     until "$@" >/dev/null 2>&1; do
-        [ "$(uptime_ms)" -lt $within_end ] || return 1
+        [ "$(uptime_ms)" -lt $within_end ] || exit 1
         sleep 0.1
     done
-}
+)
