@@ -83,10 +83,11 @@ ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
 PIPELINE := align camera_options capture detect embed engine_options frame image image_exif \
-            image_jpeg image_png jpeg_window mailbox publish quality sampler shot source source_file \
-            source_folder source_mjpeg source_v4l2 source_y4m stop stream track v4l2_buffers \
-            v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_measure v4l2_modes v4l2_stamps view \
-            vision
+            image_jpeg image_png jpeg_window mailbox publish quality sampler sampler_avx2 \
+            sampler_axis sampler_c sampler_kernels sampler_layout sampler_neon sampler_rect \
+            sampler_warp shot source source_file source_folder source_mjpeg source_v4l2 source_y4m \
+            stop stream track v4l2_buffers v4l2_controls v4l2_copies v4l2_device v4l2_format \
+            v4l2_measure v4l2_modes v4l2_stamps view vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
 TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \
@@ -123,7 +124,7 @@ TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
 .PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there \
   photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel \
-  bench-pipeline fuzz install uninstall deb check-deb clean
+  bench-pipeline bench-sampler fuzz install uninstall deb check-deb clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -153,7 +154,8 @@ FORCE:
 # Loops over pixels on one thread: watched for races they would take most of the time of a run, so
 # SAN=thread leaves them out. What hands frames from thread to thread is watched.
 ifeq ($(SAN),thread)
-$(BUILD)/obj/pipeline/sampler.o $(BUILD)/obj/tests/reference.o $(call objects,DEMO): SANFLAGS :=
+$(filter $(BUILD)/obj/pipeline/sampler%,$(call objects,PIPELINE)) $(BUILD)/obj/tests/reference.o \
+  $(call objects,DEMO): SANFLAGS :=
 endif
 
 define archive_rule
@@ -297,7 +299,7 @@ build/vm/stills: $(BUILD)/obj/tests/vm/stills.o $(call archives,DEMO TOOLS PIPEL
 
 # ---- figures: each bench prints a table and leaves build/bench/NAME.json -----------------------
 ORT := onnxruntime-node@1.20.1
-bench: bench-accel bench-pipeline
+bench: bench-accel bench-pipeline bench-sampler
 
 bench-accel:
 	@tools/setup.sh bench
@@ -310,6 +312,13 @@ bench-pipeline: setup
 	+@$(MAKE) --no-print-directory all build/footage build/bench/bench_pipeline
 	@build/bench/bench_pipeline
 
+bench-sampler:
+	@tools/setup.sh bench
+	+@$(MAKE) --no-print-directory build/bench/bench_sampler
+	@build/bench/bench_sampler
+
+$(BUILD)/bench/bench_sampler: $(BUILD)/obj/bench/plain.o
+$(BUILD)/bench/bench_sampler: LIBS += -lyuv
 $(BUILD)/bench/bench_%: $(BUILD)/obj/bench/bench_%.o $(call objects,BENCH) \
   $(BUILD)/obj/tests/reference.o $(call archives,DEMO TOOLS PIPELINE ACCEL COMMON)
 	$(call say,LINK,$@)

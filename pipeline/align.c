@@ -107,8 +107,9 @@ int fg_align_landmarks(struct fg_aligner *aligner, const struct fg_frame *frame,
 {
     float *crop = fg_accel_input(aligner->accel, 0)->data, points[FG_LANDMARKS][2] = {{0}};
     struct fg_affine map = crop_map(face, aligner->form.width);
-    fg_sample_affine(frame, &map, &aligner->form, crop);
-    int code = add_run(aligner, false, points);
+    int code = fg_sample_affine(frame, &map, &aligner->form, crop);
+    if (code == 0)
+        code = add_run(aligner, false, points);
     float score = aligner->probability[1];
     if (code < 0)
         return code;

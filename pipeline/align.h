@@ -32,7 +32,7 @@ void fg_aligner_close(struct fg_aligner *aligner); // accepts NULL
 struct fg_accel *fg_aligner_accel(struct fg_aligner *aligner);
 
 // The landmarks of a face: the mean of O-Net's on the crop and on its mirror image. 0 or negative
-// errno; a low score is a result, not an error.
+// errno, of a JPEG frame that does not decode -EBADMSG; a low score is a result, not an error.
 int fg_align_landmarks(struct fg_aligner *aligner, const struct fg_frame *frame,
                        const struct fg_face *face, struct fg_landmarks *ret);
 

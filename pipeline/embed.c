@@ -59,12 +59,15 @@ struct fg_accel *fg_embedder_accel(struct fg_embedder *embedder)
     return embedder->accel;
 }
 
-const float *fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *frame,
-                           const struct fg_affine *map)
+int fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *frame,
+                  const struct fg_affine *map, const float **ret)
 {
     float *tensor = fg_accel_input(embedder->accel, 0)->data;
-    fg_sample_affine(frame, map, &embedder->form, tensor);
-    return tensor;
+    int code = fg_sample_affine(frame, map, &embedder->form, tensor);
+    if (code < 0)
+        return code;
+    *ret = tensor;
+    return 0;
 }
 
 static int run_once(struct fg_embedder *e, float *sum)

@@ -25,10 +25,11 @@ void fg_embedder_close(struct fg_embedder *embedder); // wipes its tensors; acce
 struct fg_accel *fg_embedder_accel(struct fg_embedder *embedder);
 
 // Samples the aligned face through `map` (fg_align_map) into the network's input and keeps it
-// there, so that quality can be looked at before the network is run. Returns the crop: height x
-// width x 3 floats as the card's input, borrowed until the next call.
-const float *fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *frame,
-                           const struct fg_affine *map);
+// there, so that quality can be looked at before the network is run. *ret is the crop: height x
+// width x 3 floats as the card's input, borrowed until the next call. 0, or what fg_sample_affine
+// says.
+int fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *frame,
+                  const struct fg_affine *map, const float **ret);
 
 // Runs the network on the crop. `vector` gets fg_card_template_dimension floats of length 1,
 // *ret_norm the length before. With `mirrored`, the mean with the mirrored crop's vector is

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sampler: from camera pixels to a network's input tensor in one pass: geometry, colour
-// conversion and normalisation together, straight from the frame's planes. No frame in between.
+// conversion and normalisation together, straight from the frame's planes, of every format in
+// frame.h. No frame in between; of JPEG pictures what view.h decodes.
 //
 // Coordinates: "edges" count pixel i as the interval [i, i+1); "centres" put pixel i at i, as
 // alignment templates do. What lies outside the frame is black (RGB 0).
-// YUV is BT.601 (ITU-R BT.601-7, full range as in JFIF, or 16..235).
+// Chroma sits in the middle of the pixels that share it. YUV is BT.601 (ITU-R BT.601-7, full range
+// as in JFIF, or 16..235).
 #ifndef FG_SAMPLER_H
 #define FG_SAMPLER_H
 
@@ -37,14 +39,15 @@ void fg_sampler_destroy(struct fg_sampler *sampler); // accepts NULL
 
 // Resamples the rectangle with edges at (x, y) and (x + width, y + height) to the whole tensor:
 // area average when shrinking, bilinear when enlarging, each axis by itself. The frame must have
-// passed fg_frame_check. -ENOMEM when scratch for a wider frame can't be had, -EINVAL for a
-// rectangle that is not positive or finite.
+// passed fg_frame_check. -EINVAL: the rectangle is not positive or finite; -ENOMEM: no scratch for
+// a wider frame; -EBADMSG: a JPEG picture does not decode.
 int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, double x, double y,
                    double width, double height, const struct fg_sample_form *form, float *tensor);
 
 // Resamples through an affine map from tensor to frame: each plane bilinear at its own
 // resolution, averaged over n x n points where a tensor pixel covers more than 1.5 of the plane's
 // pixels (n the next whole number, at most 16); then the colour. Chroma's border goes on outside.
+// 0; of JPEG pictures also -EBADMSG and -ENOMEM.
 int fg_sample_affine(const struct fg_frame *frame, const struct fg_affine *map,
                      const struct fg_sample_form *form, float *tensor);
 

@@ -175,7 +175,9 @@ int fg_vision_shot(struct fg_vision *vision, const struct fg_frame *frame,
         ret->reason = FG_REASON_OCCLUDED;
         return 0;
     }
-    const float *crop = fg_embed_crop(vision->embedder, frame, &map);
+    const float *crop;
+    if ((code = fg_embed_crop(vision->embedder, frame, &map, &crop)) < 0)
+        return code;
     fg_quality_picture(crop, &vision->crop_form, &ret->quality);
     if (limits)
         ret->reason = fg_quality_reason(&ret->quality, &landmarks, frame, limits);

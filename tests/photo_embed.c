@@ -106,9 +106,11 @@ static int embed(const struct asked *asked, const struct fg_frame *frame, struct
     r = fg_embedder_open(&seen->cards[EMBEDDER], &asked->accel, &embedder, err);
     if (r < 0)
         return r;
-    fg_embed_crop(embedder, frame, &map);
+    const float *crop;
+    r = fg_embed_crop(embedder, frame, &map, &crop);
     uint64_t start = fg_monotonic_ns();
-    r = fg_embed_run(embedder, false, seen->vector, &seen->norm);
+    if (r == 0)
+        r = fg_embed_run(embedder, false, seen->vector, &seen->norm);
     seen->ms[EMBEDDER] = ms_since(start);
     snprintf(seen->engine, sizeof seen->engine, "%s", fg_accel_engine(fg_embedder_accel(embedder)));
     fg_embedder_close(embedder);

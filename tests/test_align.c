@@ -230,7 +230,7 @@ static void test_landmarks_follow_the_picture(void **state)
         const double co = cos(angle) * k->width / 160, si = sin(angle) * k->width / 160;
         const struct fg_affine map = {{flip * co, -si, k->x - (flip * co - si) * 199.5, flip * si,
                                        co, k->y - (flip * si + co) * 199.5}};
-        fg_sample_affine(&photo.frame, &map, &form, pixels);
+        assert_int_equal(fg_sample_affine(&photo.frame, &map, &form, pixels), 0);
         for (int n = 0; n < 400 * 400 * 3; n++)
             c.rgb[n] = (uint8_t)(pixels[n] + .5f);
         const struct fg_face face = face_at(200, 200, 160, -angle);

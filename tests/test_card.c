@@ -519,7 +519,9 @@ static void test_an_embedder_of_another_size(void **state)
         .points = {{80, 90}, {120, 90}, {100, 110}, {85, 130}, {115, 130}}, .score = 1};
     struct fg_affine map;
     assert_int_equal(fg_align_map(&landmarks, card.width, &map), 0);
-    assert_non_null(fg_embed_crop(e, &frame, &map));
+    const float *crop = NULL;
+    assert_int_equal(fg_embed_crop(e, &frame, &map, &crop), 0);
+    assert_non_null(crop);
     float vector[128], norm = 0;
     double square = 0;
     assert_int_equal(fg_embed_run(e, true, vector, &norm), 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sampler against a slow reference in double precision, over all formats and odd sizes, with
-// planes that end at a guard page.
+// The sampler, with each set of kernels that this processor has, against a slow reference in double
+// precision and against the kernels in C, over all formats and odd sizes, with planes that end at a
+// guard page.
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "pipeline/sampler.h"
+#include "pipeline/sampler_kernels.h"
 
 static uint64_t seed = 1;
 
@@ -46,36 +48,87 @@ static uint8_t *room_create(struct room *room, size_t length, bool at_end)
     return at_end ? room->map + page + inner - length : room->map + page;
 }
 
+enum { GREY, RGB, YUV444, YUV422, YUV420, YUV440, NV12, YUYV, UYVY, N_FORMATS };
+
+// Where a format's channels are: plane, first byte, bytes from pixel to pixel.
+struct place {
+    unsigned plane, offset, step;
+};
+
+static const struct {
+    uint32_t fourcc;
+    unsigned shifts[2]; // of channels 1 and 2
+    unsigned n_planes;
+    struct place channels[3];
+} formats[N_FORMATS] = {
+    {FG_FOURCC_GREY, {0, 0}, 1, {{0, 0, 1}, {0, 0, 1}, {0, 0, 1}}},
+    {FG_FOURCC_RGB, {0, 0}, 1, {{0, 0, 3}, {0, 1, 3}, {0, 2, 3}}},
+    {FG_FOURCC_YUV, {0, 0}, 3, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}}},
+    {FG_FOURCC_YUV, {1, 0}, 3, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}}},
+    {FG_FOURCC_YUV, {1, 1}, 3, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}}},
+    {FG_FOURCC_YUV, {0, 1}, 3, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}}},
+    {FG_FOURCC_NV12, {1, 1}, 2, {{0, 0, 1}, {1, 0, 2}, {1, 1, 2}}},
+    {FG_FOURCC_YUYV, {1, 0}, 1, {{0, 0, 2}, {0, 1, 4}, {0, 3, 4}}},
+    {FG_FOURCC_UYVY, {1, 0}, 1, {{0, 1, 2}, {0, 0, 4}, {0, 2, 4}}},
+};
+
 struct scene {
     struct fg_frame frame;
+    int format;
     struct room rooms[3];
 };
 
-enum { GREY, RGB, YUV444, YUV422, YUV420, YUV440, N_FORMATS };
-
-static uint32_t plane_width(const struct fg_frame *f, unsigned p)
+static bool is_yuv(const struct scene *s)
 {
-    return p == 0 ? f->width : (f->width + (1u << f->chroma_shift_x) - 1) >> f->chroma_shift_x;
+    return s->format >= YUV444;
 }
 
-static uint32_t plane_height(const struct fg_frame *f, unsigned p)
+static uint32_t shifted(uint32_t size, unsigned shift)
 {
-    return p == 0 ? f->height : (f->height + (1u << f->chroma_shift_y) - 1) >> f->chroma_shift_y;
+    return (size + (1u << shift) - 1) >> shift;
+}
+
+static uint32_t channel_width(const struct scene *s, unsigned c)
+{
+    return c == 0 ? s->frame.width : shifted(s->frame.width, formats[s->format].shifts[0]);
+}
+
+static uint32_t channel_height(const struct scene *s, unsigned c)
+{
+    return c == 0 ? s->frame.height : shifted(s->frame.height, formats[s->format].shifts[1]);
+}
+
+static uint32_t row_bytes(const struct scene *s, unsigned plane)
+{
+    const uint32_t width = s->frame.width;
+    switch (s->format) {
+    case RGB:
+        return 3 * width;
+    case NV12:
+        return plane ? (width + 1) / 2 * 2 : width;
+    case YUYV:
+    case UYVY:
+        return (width + 1) / 2 * 4;
+    default:
+        return channel_width(s, plane);
+    }
 }
 
 static struct scene scene_create(int format, uint32_t width, uint32_t height, bool full_range)
 {
-    static const uint8_t shifts[N_FORMATS][2] = {{0, 0}, {0, 0}, {0, 0}, {1, 0}, {1, 1}, {0, 1}};
-    struct scene s = {.frame = {.width = width, .height = height, .full_range = full_range}};
+    struct scene s = {.frame = {.width = width, .height = height, .full_range = full_range},
+                      .format = format};
     struct fg_frame *f = &s.frame;
-    f->fourcc = format == GREY ? FG_FOURCC_GREY : format == RGB ? FG_FOURCC_RGB : FG_FOURCC_YUV;
-    f->n_planes = format >= YUV444 ? 3 : 1;
-    f->chroma_shift_x = shifts[format][0];
-    f->chroma_shift_y = shifts[format][1];
+    f->fourcc = formats[format].fourcc;
+    f->n_planes = formats[format].n_planes;
+    if (f->fourcc == FG_FOURCC_YUV) {
+        f->chroma_shift_x = (uint8_t)formats[format].shifts[0];
+        f->chroma_shift_y = (uint8_t)formats[format].shifts[1];
+    }
     const bool at_end = draw(4) > 0;
     for (unsigned p = 0; p < f->n_planes; p++) {
-        const uint32_t bytes = plane_width(f, p) * (format == RGB ? 3 : 1);
-        const uint32_t rows = plane_height(f, p), stride = bytes + draw(3) * draw(40);
+        const uint32_t bytes = row_bytes(&s, p), rows = channel_height(&s, p);
+        const uint32_t stride = bytes + draw(3) * draw(40);
         const uint32_t length = stride * (rows - 1) + bytes; // no padding behind the last row
         uint8_t *data = room_create(&s.rooms[p], length, at_end);
         for (uint32_t i = 0; i < length; i++)
@@ -99,11 +152,11 @@ static uint8_t *writable(const struct scene *s, unsigned plane)
     return (uint8_t *)(uintptr_t)s->frame.planes[plane].data;
 }
 
-static double value_at(const struct fg_frame *f, unsigned plane, unsigned channels, uint32_t x,
-                       uint32_t y, unsigned channel)
+static double value_at(const struct scene *s, unsigned channel, uint32_t x, uint32_t y)
 {
-    return f->planes[plane]
-        .data[(size_t)y * f->planes[plane].stride + (size_t)x * channels + channel];
+    const struct place *at = &formats[s->format].channels[channel];
+    const struct fg_plane *plane = &s->frame.planes[at->plane];
+    return plane->data[(size_t)y * plane->stride + at->offset + (size_t)x * at->step];
 }
 
 static double clamp(double v)
@@ -139,18 +192,21 @@ static double axis_weight(double lo, double step, uint32_t i)
     return far < 1 ? 1 - far : 0;
 }
 
-static double weighted(const struct fg_frame *f, unsigned plane, unsigned channel,
-                       const double x[2], const double y[2], double *ret_inside)
+static double scale_of(const struct scene *s, unsigned channel, unsigned axis)
 {
-    const unsigned channels = f->fourcc == FG_FOURCC_RGB ? 3 : 1;
-    const double sx = plane ? 1. / (1 << f->chroma_shift_x) : 1;
-    const double sy = plane ? 1. / (1 << f->chroma_shift_y) : 1;
+    return channel ? 1. / (1 << formats[s->format].shifts[axis]) : 1;
+}
+
+static double weighted(const struct scene *s, unsigned channel, const double x[2],
+                       const double y[2], double *ret_inside)
+{
+    const double sx = scale_of(s, channel, 0), sy = scale_of(s, channel, 1);
     double sum = 0, inside = 0;
-    for (uint32_t j = 0; j < plane_height(f, plane); j++) {
+    for (uint32_t j = 0; j < channel_height(s, channel); j++) {
         const double wy = axis_weight(y[0] * sy, y[1] * sy, j);
-        for (uint32_t i = 0; wy > 0 && i < plane_width(f, plane); i++) {
+        for (uint32_t i = 0; wy > 0 && i < channel_width(s, channel); i++) {
             const double w = wy * axis_weight(x[0] * sx, x[1] * sx, i);
-            sum += w > 0 ? w * value_at(f, plane, channels, i, j, channel) : 0;
+            sum += w > 0 ? w * value_at(s, channel, i, j) : 0;
             inside += w;
         }
     }
@@ -159,40 +215,38 @@ static double weighted(const struct fg_frame *f, unsigned plane, unsigned channe
 }
 
 // Output pixel x[0]..x[0]+x[1] by y[0]..y[0]+y[1] of the frame.
-static void reference_rect(const struct fg_frame *f, const double x[2], const double y[2],
+static void reference_rect(const struct scene *s, const double x[2], const double y[2],
                            double rgb[3])
 {
-    double in, c_in;
+    double sum[3], in[3];
     for (unsigned c = 0; c < 3; c++)
-        rgb[c] = weighted(f, 0, f->fourcc == FG_FOURCC_RGB ? c : 0, x, y, &in);
-    if (f->fourcc == FG_FOURCC_YUV) {
-        const double u = weighted(f, 1, 0, x, y, &c_in), v = weighted(f, 2, 0, x, y, &c_in);
-        colour(f, rgb[0], in, u, v, c_in, rgb);
-    }
+        sum[c] = weighted(s, c, x, y, &in[c]);
+    if (is_yuv(s))
+        colour(&s->frame, sum[0], in[0], sum[1], sum[2], in[1], rgb);
+    else
+        memcpy(rgb, sum, sizeof sum);
 }
 
-static double bilinear(const struct fg_frame *f, unsigned plane, unsigned channel, double x,
-                       double y, double *ret_inside)
+static double bilinear(const struct scene *s, unsigned channel, double x, double y,
+                       double *ret_inside)
 {
-    const unsigned channels = f->fourcc == FG_FOURCC_RGB ? 3 : 1;
     double sum = 0, inside = 0;
-    for (uint32_t j = 0; j < plane_height(f, plane); j++)
-        for (uint32_t i = 0; fabs(y - j) < 1 && i < plane_width(f, plane); i++)
+    for (uint32_t j = 0; j < channel_height(s, channel); j++)
+        for (uint32_t i = 0; fabs(y - j) < 1 && i < channel_width(s, channel); i++)
             if (fabs(x - i) < 1) {
                 const double w = (1 - fabs(x - i)) * (1 - fabs(y - j));
-                sum += w * value_at(f, plane, channels, i, j, channel);
+                sum += w * value_at(s, channel, i, j);
                 inside += w;
             }
     *ret_inside = inside;
     return sum;
 }
 
-// The mean of a plane's points in one tensor pixel, each plane at its own resolution.
-static double plane_mean(const struct fg_frame *f, unsigned plane, unsigned channel,
-                         const double m[6], double x, double y, double *ret_inside)
+// The mean of a channel's points in one tensor pixel, at its own resolution.
+static double channel_mean(const struct scene *s, unsigned channel, const double m[6], double x,
+                           double y, double *ret_inside)
 {
-    const double sx = plane ? 1. / (1 << f->chroma_shift_x) : 1;
-    const double sy = plane ? 1. / (1 << f->chroma_shift_y) : 1;
+    const double sx = scale_of(s, channel, 0), sy = scale_of(s, channel, 1);
     const double step = sqrt(fabs(m[0] * m[4] - m[1] * m[3]) * sx * sy);
     const int n = step > 1.5 ? (int)fmin(ceil(step), 16) : 1;
     double sum = 0, inside = 0, in;
@@ -200,28 +254,27 @@ static double plane_mean(const struct fg_frame *f, unsigned plane, unsigned chan
         const double u = x + (i % n + .5) / n - .5, v = y + (i / n + .5) / n - .5;
         double px = (m[0] * u + m[1] * v + m[2] + .5) * sx - .5;
         double py = (m[3] * u + m[4] * v + m[5] + .5) * sy - .5;
-        if (plane) { // chroma holds up to the border: a luma pixel there is inside the picture
-            px = fmax(0, fmin(px, plane_width(f, plane) - 1.));
-            py = fmax(0, fmin(py, plane_height(f, plane) - 1.));
+        if (channel && is_yuv(s)) { // chroma holds up to the border: a luma pixel there is inside
+            px = fmax(0, fmin(px, channel_width(s, channel) - 1.));
+            py = fmax(0, fmin(py, channel_height(s, channel) - 1.));
         }
-        sum += bilinear(f, plane, channel, px, py, &in) / (n * n);
+        sum += bilinear(s, channel, px, py, &in) / (n * n);
         inside += in / (n * n);
     }
     *ret_inside = inside;
     return sum;
 }
 
-static void reference_affine(const struct fg_frame *f, const double m[6], double x, double y,
+static void reference_affine(const struct scene *s, const double m[6], double x, double y,
                              double rgb[3])
 {
-    double in = 0, ignored;
+    double sum[3], in, ignored;
     for (unsigned c = 0; c < 3; c++)
-        rgb[c] = plane_mean(f, 0, f->fourcc == FG_FOURCC_RGB ? c : 0, m, x, y, &in);
-    if (f->fourcc != FG_FOURCC_YUV)
-        return;
-    const double u = plane_mean(f, 1, 0, m, x, y, &ignored);
-    const double v = plane_mean(f, 2, 0, m, x, y, &ignored);
-    colour(f, rgb[0], in, u * in, v * in, in, rgb);
+        sum[c] = channel_mean(s, c, m, x, y, c ? &ignored : &in);
+    if (is_yuv(s))
+        colour(&s->frame, sum[0], in, sum[1] * in, sum[2] * in, in, rgb);
+    else
+        memcpy(rgb, sum, sizeof sum);
 }
 
 static void expect_pixel(const struct fg_sample_form *form, const float *tensor, uint32_t x,
@@ -269,12 +322,12 @@ static float *tensor_create(const struct fg_sample_form *form)
     return tensor;
 }
 
-static void one_rect(struct fg_sampler *sampler, const struct fg_frame *f, const double rect[4])
+static void one_rect(struct fg_sampler *sampler, const struct scene *s, const double rect[4])
 {
     const struct fg_sample_form form = draw_form();
     float *tensor = tensor_create(&form);
-    assert_int_equal(fg_sample_rect(sampler, f, rect[0], rect[1], rect[2], rect[3], &form, tensor),
-                     0);
+    assert_int_equal(
+        fg_sample_rect(sampler, &s->frame, rect[0], rect[1], rect[2], rect[3], &form, tensor), 0);
     const uint32_t columns = upright_width(&form), rows = upright_height(&form);
     const double step_x = rect[2] / columns, step_y = rect[3] / rows;
     for (uint32_t y = 0; y < rows; y++) {
@@ -282,7 +335,7 @@ static void one_rect(struct fg_sampler *sampler, const struct fg_frame *f, const
             double rgb[3];
             const double px[2] = {rect[0] + x * step_x, step_x},
                          py[2] = {rect[1] + y * step_y, step_y};
-            reference_rect(f, px, py, rgb);
+            reference_rect(s, px, py, rgb);
             expect_pixel(&form, tensor, x, y, rgb, 0.02);
         }
     }
@@ -328,12 +381,12 @@ static void test_rect_random(void **state)
     (void)state;
     struct fg_sampler *sampler = NULL;
     assert_int_equal(fg_sampler_create(&sampler), 0);
-    for (int i = 0; i < 240; i++) {
+    for (int i = 0; i < 270; i++) {
         struct scene s = scene_create(i % N_FORMATS, 1 + draw(45), 1 + draw(40), draw(2));
         double rect[4];
         for (int k = 0; k < 3; k++) {
             draw_rect(&s.frame, rect);
-            one_rect(sampler, &s.frame, rect);
+            one_rect(sampler, &s, rect);
         }
         scene_destroy(&s);
     }
@@ -351,7 +404,7 @@ static void test_rect_sizes_change(void **state)
     for (int i = 0; i < 12; i++) {
         struct scene s = scene_create(i % N_FORMATS, sizes[i % 6][0], sizes[i % 6][1], i % 2);
         const double rect[4] = {0, 0, sizes[i % 6][0], sizes[i % 6][1]};
-        one_rect(sampler, &s.frame, rect);
+        one_rect(sampler, &s, rect);
         scene_destroy(&s);
     }
     fg_sampler_destroy(sampler);
@@ -361,11 +414,11 @@ static void compare_affine(const struct scene *s, const struct fg_affine *map)
 {
     const struct fg_sample_form form = draw_form();
     float *tensor = tensor_create(&form);
-    fg_sample_affine(&s->frame, map, &form, tensor);
+    assert_int_equal(fg_sample_affine(&s->frame, map, &form, tensor), 0);
     for (uint32_t y = 0; y < upright_height(&form); y++) {
         for (uint32_t x = 0; x < upright_width(&form); x++) {
             double rgb[3];
-            reference_affine(&s->frame, map->m, x, y, rgb);
+            reference_affine(s, map->m, x, y, rgb);
             expect_pixel(&form, tensor, x, y, rgb, 0.02);
         }
     }
@@ -382,7 +435,7 @@ static struct fg_affine draw_map(double scale, double low, double high)
 static void test_affine_random(void **state)
 {
     (void)state;
-    for (int i = 0; i < 180; i++) {
+    for (int i = 0; i < 216; i++) {
         struct scene s = scene_create(i % N_FORMATS, 1 + draw(40), 1 + draw(40), draw(2));
         struct fg_affine map = draw_map(draw_in(.2, 3.5), -15, 40);
         if (draw(3) == 0)
@@ -414,8 +467,8 @@ static void test_mirror(void **state)
                                       transposed};
         const struct fg_affine upright = {{1, 0, 0, 0, 1, 0}}, mirrored = {{-1, 0, 8, 0, 1, 0}};
         float *a = tensor_create(&form), *b = tensor_create(&form);
-        fg_sample_affine(&s.frame, &upright, &form, a);
-        fg_sample_affine(&s.frame, &mirrored, &form, b);
+        assert_int_equal(fg_sample_affine(&s.frame, &upright, &form, a), 0);
+        assert_int_equal(fg_sample_affine(&s.frame, &mirrored, &form, b), 0);
         fg_sample_mirror(&form, a);
         assert_memory_equal(a, b, sizeof(float) * 9 * 6 * 3);
         free(a);
@@ -433,7 +486,7 @@ static void test_affine_far_away(void **state)
     float tensor[48];
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
         const struct fg_affine map = {{1, 0, far[i], 0, 1, far[i]}};
-        fg_sample_affine(&s.frame, &map, &form, tensor);
+        assert_int_equal(fg_sample_affine(&s.frame, &map, &form, tensor), 0);
         for (int k = 0; k < 48; k++)
             assert_true(tensor[k] == (0 - form.mean) / form.scale); // black
     }
@@ -451,11 +504,11 @@ static void test_identity(void **state)
     float by_rect[13 * 11 * 3], by_map[13 * 11 * 3];
     const struct fg_affine map = {{1, 0, 0, 0, 1, 0}};
     assert_int_equal(fg_sample_rect(sampler, &s.frame, 0, 0, 13, 11, &form, by_rect), 0);
-    fg_sample_affine(&s.frame, &map, &form, by_map);
+    assert_int_equal(fg_sample_affine(&s.frame, &map, &form, by_map), 0);
     for (uint32_t y = 0; y < 11; y++)
         for (uint32_t x = 0; x < 13; x++)
             for (unsigned c = 0; c < 3; c++) {
-                const double v = value_at(&s.frame, 0, 3, x, y, c);
+                const double v = value_at(&s, c, x, y);
                 assert_true((double)by_rect[(y * 13 + x) * 3 + c] == v);
                 assert_true((double)by_map[(y * 13 + x) * 3 + c] == v);
             }
@@ -483,7 +536,7 @@ static void test_ramp(void **state)
             fg_sample_rect(sampler, &s.frame, left, top, sides[i], sides[i], &form, by_rect), 0);
         const struct fg_affine map = {
             {step, 0, left + step / 2 - .5, 0, step, top + step / 2 - .5}};
-        fg_sample_affine(&s.frame, &map, &form, by_map);
+        assert_int_equal(fg_sample_affine(&s.frame, &map, &form, by_map), 0);
         for (uint32_t y = 0; y < 16; y++)
             for (uint32_t x = 0; x < 16; x++) {
                 const double v = left + (x + .5) * step - .5 + 2 * (top + (y + .5) * step - .5);
@@ -494,6 +547,15 @@ static void test_ramp(void **state)
     }
     scene_destroy(&s);
     fg_sampler_destroy(sampler);
+}
+
+static void fill_channel(const struct scene *s, unsigned channel, uint8_t value)
+{
+    const struct place *at = &formats[s->format].channels[channel];
+    for (uint32_t y = 0; y < channel_height(s, channel); y++)
+        for (uint32_t x = 0; x < channel_width(s, channel); x++)
+            writable(s, at->plane)[(size_t)y * s->frame.planes[at->plane].stride + at->offset +
+                                   (size_t)x * at->step] = value;
 }
 
 static void test_known_colours(void **state)
@@ -517,13 +579,13 @@ static void test_known_colours(void **state)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         for (int format = YUV444; format < N_FORMATS; format++) {
             struct scene s = scene_create(format, 10, 8, known[i].full);
-            for (unsigned p = 0; p < 3; p++)
-                memset(writable(&s, p), known[i].yuv[p], s.frame.planes[p].length);
+            for (unsigned c = 0; c < 3; c++)
+                fill_channel(&s, c, known[i].yuv[c]);
             const struct fg_sample_form form = {3, 3, 0, 1, false, false};
             float by_rect[27], by_map[27];
             const struct fg_affine map = {{1.2, .1, 3, -.1, 1.2, 3}};
             assert_int_equal(fg_sample_rect(sampler, &s.frame, 2, 2, 5, 5, &form, by_rect), 0);
-            fg_sample_affine(&s.frame, &map, &form, by_map);
+            assert_int_equal(fg_sample_affine(&s.frame, &map, &form, by_map), 0);
             for (int k = 0; k < 27; k++) {
                 assert_true(fabsf(by_rect[k] - (float)known[i].rgb[k % 3]) < 2);
                 assert_true(fabsf(by_map[k] - (float)known[i].rgb[k % 3]) < 2);
@@ -557,19 +619,236 @@ static void test_refused_rectangles(void **state)
     // tiny and huge ones that are fine
     static const double good[][4] = {{3, 3, 1e-6, 1e-6}, {-4e5, -4e5, 8e5, 8e5}, {5e5, 5e5, 9, 9}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        one_rect(sampler, &s.frame, good[i]);
+        one_rect(sampler, &s, good[i]);
     scene_destroy(&s);
     fg_sampler_destroy(sampler);
 }
 
+// ---- the kernels against each other
+// ---------------------------------------------------------------
+
+// In grey levels. Kernels add in another order, and warps round a place in a pixel to float.
+#define MOST_OFF 1e-3
+
+static double furthest; // of all comparisons, to be told
+
+static void compare_tensors(const struct fg_sample_form *form, const float *got, const float *want,
+                            double most)
+{
+    const size_t n = (size_t)form->width * form->height * 3;
+    for (size_t i = 0; i < n; i++) {
+        const double off = fabs((double)got[i] - (double)want[i]) * form->scale;
+        if (!(off < most))
+            fail_msg("%s: value %zu: %g, in C %g", fg_sampler_kernels()->name, i, (double)got[i],
+                     (double)want[i]);
+        furthest = fmax(furthest, off);
+    }
+    assert_true(isnan(got[n]));
+}
+
+// Of up to 150 x 150: whole vectors, and what is left of them.
+static struct fg_sample_form draw_large_form(void)
+{
+    struct fg_sample_form form = draw_form();
+    form.width = 1 + draw(150);
+    form.height = 1 + draw(150);
+    return form;
+}
+
+static void agree_on_rect(struct fg_sampler *sampler, const struct scene *s, const char *name)
+{
+    const struct fg_sample_form form = draw_large_form();
+    float *got = tensor_create(&form), *want = tensor_create(&form);
+    double r[4];
+    draw_rect(&s->frame, r);
+    assert_int_equal(fg_sampler_use(name), 0);
+    assert_int_equal(fg_sample_rect(sampler, &s->frame, r[0], r[1], r[2], r[3], &form, got), 0);
+    assert_int_equal(fg_sampler_use("c"), 0);
+    assert_int_equal(fg_sample_rect(sampler, &s->frame, r[0], r[1], r[2], r[3], &form, want), 0);
+    assert_int_equal(fg_sampler_use(name), 0);
+    compare_tensors(&form, got, want, MOST_OFF);
+    free(got);
+    free(want);
+}
+
+static void agree_on_affine(const struct scene *s, const char *name)
+{
+    const struct fg_sample_form form = draw_large_form();
+    float *got = tensor_create(&form), *want = tensor_create(&form);
+    const double far = s->frame.width + s->frame.height;
+    struct fg_affine map = draw_map(draw_in(.1, 6), -far / 4, far);
+    if (draw(3) == 0)
+        for (int k = 0; k < 6; k++)
+            map.m[k] += draw_in(-.5, .5);
+    assert_int_equal(fg_sampler_use(name), 0);
+    assert_int_equal(fg_sample_affine(&s->frame, &map, &form, got), 0);
+    assert_int_equal(fg_sampler_use("c"), 0);
+    assert_int_equal(fg_sample_affine(&s->frame, &map, &form, want), 0);
+    assert_int_equal(fg_sampler_use(name), 0);
+    compare_tensors(&form, got, want, MOST_OFF);
+    free(got);
+    free(want);
+}
+
+static void test_rects_agree(void **state)
+{
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    furthest = 0;
+    for (int i = 0; i < 20 * N_FORMATS; i++) {
+        struct scene s = scene_create(i % N_FORMATS, 1 + draw(700), 1 + draw(500), draw(2));
+        agree_on_rect(sampler, &s, *state);
+        scene_destroy(&s);
+    }
+    print_message("%s: %g grey levels off at most\n", (const char *)*state, furthest);
+    fg_sampler_destroy(sampler);
+}
+
+// More rows in a span than 16 bits can count.
+static void test_tall_rects_agree(void **state)
+{
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    for (int i = 0; i < N_FORMATS; i++) {
+        struct scene s = scene_create(i, 67, 1500, true);
+        for (unsigned p = 0; p < s.frame.n_planes; p++)
+            memset(writable(&s, p), 255, s.frame.planes[p].length);
+        const struct fg_sample_form form = {9, 2, 0, 1, false, false};
+        float *got = tensor_create(&form), *want = tensor_create(&form);
+        assert_int_equal(fg_sample_rect(sampler, &s.frame, 0, 0, 67, 1500, &form, got), 0);
+        assert_int_equal(fg_sampler_use("c"), 0);
+        assert_int_equal(fg_sample_rect(sampler, &s.frame, 0, 0, 67, 1500, &form, want), 0);
+        assert_int_equal(fg_sampler_use(*state), 0);
+        compare_tensors(&form, got, want, MOST_OFF);
+        if (!is_yuv(&s))
+            assert_true(fabsf(got[0] - 255) < 1e-3f);
+        scene_destroy(&s);
+        free(got);
+        free(want);
+    }
+    fg_sampler_destroy(sampler);
+}
+
+static void test_affines_agree(void **state)
+{
+    furthest = 0;
+    for (int i = 0; i < 20 * N_FORMATS; i++) {
+        struct scene s = scene_create(i % N_FORMATS, 1 + draw(700), 1 + draw(500), draw(2));
+        agree_on_affine(&s, *state);
+        scene_destroy(&s);
+    }
+    print_message("%s: %g grey levels off at most\n", (const char *)*state, furthest);
+}
+
+// The face's crop of the camera program, of all formats, far from the border.
+static void test_crops_agree(void **state)
+{
+    for (int i = 0; i < 2 * N_FORMATS; i++) {
+        struct scene s = scene_create(i % N_FORMATS, 640, 480, i % 2);
+        const struct fg_sample_form form = {112, 112, 127.5f, 127.5f, i % 2, i % 3 == 0};
+        float *got = tensor_create(&form), *want = tensor_create(&form);
+        const struct fg_affine map = {{1.7, -.3, 220, .3, 1.7, 130}};
+        assert_int_equal(fg_sample_affine(&s.frame, &map, &form, got), 0);
+        assert_int_equal(fg_sampler_use("c"), 0);
+        assert_int_equal(fg_sample_affine(&s.frame, &map, &form, want), 0);
+        assert_int_equal(fg_sampler_use(*state), 0);
+        compare_tensors(&form, got, want, MOST_OFF);
+        scene_destroy(&s);
+        free(got);
+        free(want);
+    }
+}
+
+static void test_choice_of_kernels(void **state)
+{
+    (void)state;
+    assert_int_equal(fg_sampler_use("abacus"), -ENOENT);
+    assert_int_equal(fg_sampler_use("c"), 0);
+    assert_string_equal(fg_sampler_kernels()->name, "c");
+    assert_int_equal(fg_sampler_use(NULL), 0);
+#if defined __x86_64__
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    assert_int_equal(fg_sampler_use("avx2"), avx2 ? 0 : -ENOTSUP);
+    assert_int_equal(fg_sampler_use("neon"), -ENOENT);
+    assert_string_equal(fg_sampler_kernels()->name, avx2 ? "avx2" : "c");
+#elif defined __aarch64__
+    assert_string_equal(fg_sampler_kernels()->name, "neon");
+#endif
+}
+
+// What lies outside a JPEG picture is black without a look into it, which here would fail.
+static void test_beside_a_jpeg(void **state)
+{
+    (void)state;
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    const uint8_t nothing[4] = {0};
+    const struct fg_frame frame = {.fourcc = FG_FOURCC_MJPG,
+                                   .width = 64,
+                                   .height = 48,
+                                   .n_planes = 1,
+                                   .planes = {{nothing, 0, sizeof nothing, -1, 0}}};
+    const struct fg_sample_form form = {4, 4, 10, 2, false, false};
+    const struct fg_affine beside = {{1, 0, 70, 0, 1, 3}}, nowhere = {{1, 0, NAN, 0, 1, 3}};
+    float tensors[3][48];
+    assert_int_equal(fg_sample_rect(sampler, &frame, -9, 3, 9, 9, &form, tensors[0]), 0);
+    assert_int_equal(fg_sample_affine(&frame, &beside, &form, tensors[1]), 0);
+    assert_int_equal(fg_sample_affine(&frame, &nowhere, &form, tensors[2]), 0);
+    for (int i = 0; i < 3 * 48; i++)
+        assert_true(tensors[i / 48][i % 48] == -5);
+    fg_sampler_destroy(sampler);
+}
+
+// ---- every test with all kernels that there are -------------------------------------------------
+
+static int use_kernels(void **state)
+{
+    return fg_sampler_use(*state);
+}
+
+static int use_best(void **state)
+{
+    (void)state;
+    return fg_sampler_use(NULL);
+}
+
+#define EACH(test)                                                                                 \
+    {                                                                                              \
+#test, test                                                                                \
+    }
+
+static const struct {
+    const char *name;
+    void (*run)(void **state);
+} each[] = {
+    EACH(test_identity),          EACH(test_ramp),
+    EACH(test_known_colours),     EACH(test_rect_random),
+    EACH(test_rect_sizes_change), EACH(test_affine_random),
+    EACH(test_affine_inside),     EACH(test_mirror),
+    EACH(test_affine_far_away), // those after this one compare with C
+    EACH(test_rects_agree),       EACH(test_tall_rects_agree),
+    EACH(test_affines_agree),     EACH(test_crops_agree),
+};
+#define N_IN_C 9
+#define N_EACH (sizeof each / sizeof *each)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity),          cmocka_unit_test(test_ramp),
-        cmocka_unit_test(test_known_colours),     cmocka_unit_test(test_rect_random),
-        cmocka_unit_test(test_rect_sizes_change), cmocka_unit_test(test_affine_random),
-        cmocka_unit_test(test_affine_inside),     cmocka_unit_test(test_mirror),
-        cmocka_unit_test(test_affine_far_away),   cmocka_unit_test(test_refused_rectangles),
+    static const char *const kernels[] = {"c", "avx2", "neon"};
+    static char names[3 * N_EACH][48];
+    struct CMUnitTest tests[3 + 3 * N_EACH] = {
+        cmocka_unit_test(test_choice_of_kernels),
+        cmocka_unit_test(test_beside_a_jpeg),
+        cmocka_unit_test(test_refused_rectangles),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    size_t n = 3;
+    for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++) {
+        const size_t end = fg_sampler_use(kernels[k]) < 0 ? 0 : k == 0 ? N_IN_C : N_EACH;
+        for (size_t i = 0; i < end; i++, n++) {
+            snprintf(names[n - 3], sizeof names[0], "%s %s", each[i].name, kernels[k]);
+            tests[n] = (struct CMUnitTest){names[n - 3], each[i].run, use_kernels, use_best,
+                                           (void *)(uintptr_t)kernels[k]};
+        }
+    }
+    return _cmocka_run_group_tests("sampler", tests, n, NULL, NULL);
 }

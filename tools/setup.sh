@@ -25,7 +25,7 @@ esac
 PACKAGES="$PACKAGES libarmnn-cpuref-backend$armnn"
 [ "$(uname -m)" != aarch64 ] || PACKAGES="$PACKAGES libarmnn-cpuacc-backend$armnn"
 case ${1:-} in
-bench) PACKAGES="$PACKAGES python3-opencv" ;;
+bench) PACKAGES="$PACKAGES python3-opencv libyuv-dev" ;;
 arm64) PACKAGES="$PACKAGES g++-aarch64-linux-gnu qemu-user-static" ;;
 deb) PACKAGES="$PACKAGES debhelper dpkg-dev lintian mmdebstrap systemd" ;;
 vm)

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/sampler_layout.h"
+
+static const struct fg_layout layouts[] = {
+    {FG_FOURCC_YUV,
+     3,
+     true,
+     3,
+     3,
+     {{0, FG_ROW_PLAIN, 1, 0, 1}, {1, FG_ROW_PLAIN, 1, 1, 1}, {2, FG_ROW_PLAIN, 1, 2, 1}},
+     {{0, 0, 1, 1, 0, 0}, {1, 0, 1, 1, 0, 1}, {2, 0, 1, 1, 0, 2}}},
+    {FG_FOURCC_NV12,
+     3,
+     true,
+     2,
+     2,
+     {{0, FG_ROW_PLAIN, 1, 0, 1}, {1, FG_ROW_PAIRS, 2, 1, 2}},
+     {{0, 0, 1, 1, 0, 0}, {1, 0, 2, 2, 1, 1}}},
+    {FG_FOURCC_YUYV,
+     3,
+     true,
+     1,
+     2,
+     {{0, FG_ROW_YUYV, 4, 0, 3}},
+     {{0, 0, 2, 1, 0, 0}, {0, 1, 4, 2, 2, 1}}},
+    {FG_FOURCC_UYVY,
+     3,
+     true,
+     1,
+     2,
+     {{0, FG_ROW_UYVY, 4, 0, 3}},
+     {{0, 1, 2, 1, 0, 0}, {0, 0, 4, 2, 2, 1}}},
+    {FG_FOURCC_RGB, 3, false, 1, 1, {{0, FG_ROW_RGB, 3, 0, 3}}, {{0, 0, 3, 3, 1, 0}}},
+    {FG_FOURCC_GREY, 1, false, 1, 1, {{0, FG_ROW_PLAIN, 1, 0, 1}}, {{0, 0, 1, 1, 0, 0}}},
+};
+#define N_LAYOUTS (sizeof layouts / sizeof *layouts)
+
+const struct fg_layout *fg_layout_of(const struct fg_frame *frame)
+{
+    size_t i = 0;
+    while (i < N_LAYOUTS - 1 && layouts[i].fourcc != frame->fourcc)
+        i++;
+    return &layouts[i];
+}
+
+void fg_layout_shifts(const struct fg_frame *frame, uint8_t ret[2])
+{
+    const bool own = frame->fourcc == FG_FOURCC_YUV;
+    ret[0] = own ? frame->chroma_shift_x : 1;
+    ret[1] = own ? frame->chroma_shift_y : frame->fourcc == FG_FOURCC_NV12;
+}
+
+uint32_t fg_layout_chroma_size(uint32_t size, uint8_t shift)
+{
+    return (size + (1u << shift) - 1) >> shift;
+}
+
+uint32_t fg_form_columns(const struct fg_sample_form *form)
+{
+    return form->transposed ? form->height : form->width;
+}
+
+uint32_t fg_form_rows(const struct fg_sample_form *form)
+{
+    return form->transposed ? form->width : form->height;
+}
+
+struct fg_colour fg_layout_colour(const struct fg_frame *frame, const struct fg_sample_form *form)
+{
+    // BT.601: Kr = .299, Kb = .114
+    struct fg_colour k = {1.0f,   0.0f,       1.402f,          0.344136f, 0.714136f,
+                          1.772f, form->mean, 1 / form->scale, form->bgr};
+    if (!frame->full_range) {
+        k.y_gain = 255.0f / 219;
+        k.y_base = 16;
+        k.r_v *= 255.0f / 224;
+        k.g_u *= 255.0f / 224;
+        k.g_v *= 255.0f / 224;
+        k.b_u *= 255.0f / 224;
+    }
+    return k;
+}
