@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench_sampler: from a 720p camera frame to a network's tensor: our sampler with the kernels of
-// this processor and with those in C, libyuv the plain way (bench/plain.h), and merely reading the
-// frame, which is the floor. One thread, alternating rounds of one run so that the machine's moods
-// hit all. Each call takes another of 64 frames, more than caches hold: they come from memory, as
-// a camera's do. Prints a table and writes build/bench/sampler.json.
+// this processor and with those in C, libyuv the plain way (bench/plain.h; "whole" is the one that
+// looks at every pixel, as ours does), and merely reading the frame, which is the floor. One
+// thread, alternating rounds of one run so that the machine's moods hit all. Each call takes
+// another of 64 frames, more than caches hold: they come from memory, as a camera's do. Prints a
+// table and writes build/bench/sampler.json.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 #define FACE     200.0 // pixels
 #define MOST_OFF 3.0   // grey levels, mean, of plain and ours: the same picture
 
-enum contestant { OURS, IN_C, PLAIN, READ, WARP, WARP_IN_C, WARP_PLAIN, N_CONTESTANTS };
+enum contestant { OURS, IN_C, PLAIN, WHOLE, READ, WARP, WARP_IN_C, WARP_PLAIN, N_CONTESTANTS };
 
 struct format {
     const char *key, *name;
@@ -175,6 +176,9 @@ static void call(struct bench *b, enum contestant who, const struct fg_frame *fr
     case PLAIN:
         code = fg_plain_rect(b->plain, frame, SIDE, ROWS, &whole_form, tensor);
         break;
+    case WHOLE:
+        code = fg_plain_rect_whole(b->plain, frame, SIDE, ROWS, &whole_form, tensor);
+        break;
     case READ:
         kept = widest_reader()(frame->planes[0].data, b->frame_bytes);
         break;
@@ -216,6 +220,8 @@ static void measure(struct bench *b)
 {
     make_frames(b);
     check_same(b, OURS, PLAIN, SIDE * SIDE * 3);
+    if (b->format->fourcc != FG_FOURCC_GREY) // which would be 16..235 in I420
+        check_same(b, OURS, WHOLE, SIDE * SIDE * 3);
     check_same(b, WARP, WARP_PLAIN, CROP * CROP * 3);
     for (int round = -1; round < FG_CONTEST_ROUNDS; round++) {
         for (int who = 0; who < N_CONTESTANTS; who++) {
@@ -243,15 +249,18 @@ static void tell(struct bench *b, struct fg_figures *figures)
     double us[N_CONTESTANTS];
     for (int who = 0; who < N_CONTESTANTS; who++)
         us[who] = fg_samples_median(&b->us[who]);
-    printf("%-5s %8.0f %8.0f %8.0f %8.0f %8.2f %8.2f | %8.0f %8.0f %8.0f %8.2f\n", f->name,
-           us[OURS], us[IN_C], us[PLAIN], us[READ], us[PLAIN] / us[OURS], us[READ] / us[OURS],
-           us[WARP], us[WARP_IN_C], us[WARP_PLAIN], us[WARP_PLAIN] / us[WARP]);
+    printf("%-5s %6.0f %6.0f %7.0f %7.0f %6.0f %8.2f %7.2f %6.2f | %5.0f %6.0f %7.0f %8.2f\n",
+           f->name, us[OURS], us[IN_C], us[PLAIN], us[WHOLE], us[READ], us[PLAIN] / us[OURS],
+           us[WHOLE] / us[OURS], us[READ] / us[OURS], us[WARP], us[WARP_IN_C], us[WARP_PLAIN],
+           us[WARP_PLAIN] / us[WARP]);
     fflush(stdout);
     add(figures, f, "720p_us", us[OURS], "");
     add(figures, f, "720p_c_us", us[IN_C], "");
     add(figures, f, "720p_plain_us", us[PLAIN], "");
+    add(figures, f, "720p_whole_us", us[WHOLE], "");
     add(figures, f, "720p_read_us", us[READ], "");
     add(figures, f, "720p_plain_over_ours", us[PLAIN] / us[OURS], "(target: at least 4, or");
+    add(figures, f, "720p_whole_over_ours", us[WHOLE] / us[OURS], "");
     add(figures, f, "720p_read_over_ours", us[READ] / us[OURS], "at least .67)");
     add(figures, f, "warp_us", us[WARP], "");
     add(figures, f, "warp_c_us", us[WARP_IN_C], "");
@@ -280,8 +289,8 @@ int main(void)
     b.map = face_map();
     printf("720p to %ux%u, and a face of %.0f pixels to %ux%u; medians in us; kernels: %s\n", SIDE,
            SIDE, FACE, CROP, CROP, fg_sampler_kernels()->name);
-    printf("%-5s %8s %8s %8s %8s %8s %8s | %8s %8s %8s %8s\n", "", "ours", "in C", "libyuv", "read",
-           "libyuv/", "read/", "warp", "in C", "libyuv", "libyuv/");
+    printf("%-5s %6s %6s %7s %7s %6s %8s %7s %6s | %5s %6s %7s %8s\n", "", "ours", "in C", "libyuv",
+           "whole", "read", "libyuv/", "whole/", "read/", "warp", "in C", "libyuv", "libyuv/");
     for (size_t i = 0; i < N_FORMATS; i++) {
         b.format = &formats[i];
         memset(b.us, 0, sizeof b.us);

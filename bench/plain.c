@@ -55,16 +55,12 @@ static int convert(struct fg_plain *p, const struct fg_frame *f)
     }
 }
 
-int fg_plain_rect(struct fg_plain *plain, const struct fg_frame *frame, uint32_t columns,
-                  uint32_t rows, const struct fg_sample_form *form, float *tensor)
+static void normalise(const struct fg_plain *p, uint32_t columns, uint32_t rows,
+                      const struct fg_sample_form *form, float *tensor)
 {
     const float gain = 1 / form->scale, black = (0 - form->mean) * gain;
-    if (convert(plain, frame) != 0 ||
-        ARGBScale(plain->whole, (int)frame->width * 4, (int)frame->width, (int)frame->height,
-                  plain->scaled, (int)columns * 4, (int)columns, (int)rows, kFilterBox) != 0)
-        return -EINVAL;
     for (uint32_t y = 0; y < form->height; y++) {
-        const uint8_t *from = plain->scaled + (size_t)y * columns * 4;
+        const uint8_t *from = p->scaled + (size_t)y * columns * 4;
         float *to = tensor + (size_t)y * form->width * 3;
         uint32_t x = 0;
         for (; y < rows && x < columns; x++)
@@ -73,6 +69,73 @@ int fg_plain_rect(struct fg_plain *plain, const struct fg_frame *frame, uint32_t
         for (x *= 3; x < form->width * 3; x++)
             to[x] = black;
     }
+}
+
+int fg_plain_rect(struct fg_plain *plain, const struct fg_frame *frame, uint32_t columns,
+                  uint32_t rows, const struct fg_sample_form *form, float *tensor)
+{
+    if (convert(plain, frame) != 0 ||
+        ARGBScale(plain->whole, (int)frame->width * 4, (int)frame->width, (int)frame->height,
+                  plain->scaled, (int)columns * 4, (int)columns, (int)rows, kFilterBox) != 0)
+        return -EINVAL;
+    normalise(plain, columns, rows, form, tensor);
+    return 0;
+}
+
+// Three planes in one piece of memory; chroma at half of both sides.
+struct planes {
+    uint8_t *y, *u, *v;
+    int width, height, half;
+};
+
+static struct planes planes_in(uint8_t *memory, uint32_t width, uint32_t height)
+{
+    const size_t half = (width + 1) / 2, chroma = half * ((height + 1) / 2);
+    uint8_t *u = memory + (size_t)width * height;
+    return (struct planes){memory, u, u + chroma, (int)width, (int)height, (int)half};
+}
+
+static int convert_to_i420(const struct planes *to, const struct fg_frame *f)
+{
+    const struct fg_plane *a = &f->planes[0], *b = &f->planes[1], *c = &f->planes[2];
+    const int from = (int)a->stride;
+    switch (f->fourcc) {
+    case FG_FOURCC_YUYV:
+        return YUY2ToI420(a->data, from, to->y, to->width, to->u, to->half, to->v, to->half,
+                          to->width, to->height);
+    case FG_FOURCC_UYVY:
+        return UYVYToI420(a->data, from, to->y, to->width, to->u, to->half, to->v, to->half,
+                          to->width, to->height);
+    case FG_FOURCC_NV12:
+        return NV12ToI420(a->data, from, b->data, (int)b->stride, to->y, to->width, to->u, to->half,
+                          to->v, to->half, to->width, to->height);
+    case FG_FOURCC_YUV:
+        return I420Copy(a->data, from, b->data, (int)b->stride, c->data, (int)c->stride, to->y,
+                        to->width, to->u, to->half, to->v, to->half, to->width, to->height);
+    case FG_FOURCC_GREY:
+        return I400ToI420(a->data, from, to->y, to->width, to->u, to->half, to->v, to->half,
+                          to->width, to->height);
+    case FG_FOURCC_RGB:
+        return RAWToI420(a->data, from, to->y, to->width, to->u, to->half, to->v, to->half,
+                         to->width, to->height);
+    default:
+        return -EINVAL;
+    }
+}
+
+int fg_plain_rect_whole(struct fg_plain *plain, const struct fg_frame *frame, uint32_t columns,
+                        uint32_t rows, const struct fg_sample_form *form, float *tensor)
+{
+    const size_t whole = (size_t)frame->width * frame->height * 3 / 2;
+    const struct planes a = planes_in(plain->whole, frame->width, frame->height);
+    const struct planes b = planes_in(plain->whole + whole, columns, rows);
+    if (convert_to_i420(&a, frame) != 0 ||
+        I420Scale(a.y, a.width, a.u, a.half, a.v, a.half, a.width, a.height, b.y, b.width, b.u,
+                  b.half, b.v, b.half, b.width, b.height, kFilterBox) != 0 ||
+        I420ToARGB(b.y, b.width, b.u, b.half, b.v, b.half, plain->scaled, b.width * 4, b.width,
+                   b.height) != 0)
+        return -EINVAL;
+    normalise(plain, columns, rows, form, tensor);
     return 0;
 }
 

@@ -29,7 +29,7 @@ struct fg_ahead {   // starts as {0}: nothing to ask for
 static inline void fg_ahead_turn(struct fg_ahead *a, struct fg_area *area)
 {
     for (; area->at < area->end; area->at += FG_CACHE_LINE)
-        __builtin_prefetch(area->at, 0, 3);
+        __builtin_prefetch(area->at, 0, 2);
     area->row += area->stride;
     area->end += area->stride;
     area->at = area->row;
@@ -49,7 +49,7 @@ static inline void fg_ahead_step(struct fg_ahead *a)
         return;
     }
     for (unsigned i = 0; i < a->lines; i++)
-        __builtin_prefetch(at + (size_t)i * FG_CACHE_LINE, 0, 3);
+        __builtin_prefetch(at + (size_t)i * FG_CACHE_LINE, 0, 2);
     area->at = at + (size_t)a->lines * FG_CACHE_LINE;
 }
 
