@@ -74,7 +74,8 @@ ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(DEFINES) $(WARN) -pthread \
               -fstack-protector-strong -fno-math-errno $(SANFLAGS) $(CFLAGS)
 # Arm NN 23.08's headers want C++17, 20.08's take it; what is deprecated in one is needed in the other.
 ALL_CXXFLAGS = -std=c++17 -D_GNU_SOURCE -I. $(DEFINES) -Wall -Wextra -Wno-deprecated-declarations \
-               -pthread -fstack-protector-strong $(SANFLAGS) $(CXXFLAGS)
+               -pthread -fstack-protector-strong -isystem $(SYSROOT)/usr/include/libcamera \
+               $(SANFLAGS) $(CXXFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
@@ -82,12 +83,14 @@ COMMON   := bus card clock conf error json log notify wire
 ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph \
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
-PIPELINE := align camera_options capture detect embed engine_options frame image image_exif \
-            image_jpeg image_png jpeg_window mailbox publish quality sampler sampler_avx2 \
-            sampler_axis sampler_c sampler_kernels sampler_layout sampler_neon sampler_rect \
-            sampler_warp shot source source_file source_folder source_mjpeg source_v4l2 source_y4m \
-            stop stream track v4l2_buffers v4l2_controls v4l2_copies v4l2_device v4l2_format \
-            v4l2_measure v4l2_modes v4l2_stamps view vision
+PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture detect embed \
+            engine_options frame image image_exif image_jpeg image_png jpeg_window \
+            libcamera_device libcamera_inbox libcamera_settings mailbox publish quality sampler \
+            sampler_avx2 sampler_axis sampler_c sampler_kernels sampler_layout sampler_neon \
+            sampler_rect sampler_warp shot slow_memory source source_file source_folder \
+            source_libcamera source_mjpeg source_v4l2 source_y4m stop stream track v4l2_buffers \
+            v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_measure v4l2_modes v4l2_stamps \
+            view vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
 TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \
@@ -99,13 +102,13 @@ BENCH    := contest figures kinds onnx peak peer
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine \
-         footage frame gallery graph image index jpeg_window json matcher quality sampler shot \
-         source subject swap tally tflite tools track v4l2 wire
+         footage frame gallery graph image index jpeg_window json libcamera matcher played_camera \
+         quality sampler shot source subject swap tally tflite tools track v4l2 wire
 SCRIPTS      := setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery \
-                graph image index jpeg_window json quality sampler shot source subject tflite v4l2 \
-                wire
+                graph image index jpeg_window json libcamera played_camera quality sampler shot \
+                source subject tflite v4l2 wire
 TEST_HELPERS := fake_v4l2 operators quantise reference rig small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.
 VM_CAMERA    := uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_redir uvc_stream
@@ -118,7 +121,8 @@ lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$
 objects  = $(addprefix $(BUILD)/obj/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
 archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
-LIBS     := -larmnn -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
+LIBS     := -larmnn -lcamera -lcamera-base -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK \
+            -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
@@ -329,8 +333,9 @@ lint: setup
 	@tools/lint.sh
 
 FUZZ_SECONDS ?= 30
-FUZZ_SOURCES  = $(filter-out accel/engine_armnn.c,$(foreach m,COMMON ACCEL PIPELINE MATCHER,$(addprefix \
-                $(call lower,$(m))/,$($(m):=.c)))) $(BUILD)/obj/accel/engine_armnn.o
+CPP           = accel/engine_armnn pipeline/libcamera_device
+FUZZ_SOURCES  = $(filter-out $(CPP:=.c),$(foreach m,COMMON ACCEL PIPELINE MATCHER,$(addprefix \
+                $(call lower,$(m))/,$($(m):=.c)))) $(CPP:%=$(BUILD)/obj/%.o)
 build/fuzz/%: tests/fuzz_%.c $(FUZZ_SOURCES)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)

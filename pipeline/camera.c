@@ -18,6 +18,7 @@
 #include "pipeline/stream.h"
 
 #define BEAT_NS 1000000000u
+#define FEED_NS 500000000u // well below any sensible watchdog: a frame may take long
 
 enum { BEAT_STARTING, BEAT_RUNNING, BEAT_NO_CAMERA, BEAT_STOPPING }; // fg_wire_beat.state
 
@@ -206,7 +207,7 @@ static bool capture_works(const struct camera *c, const struct fg_capture_state 
 // this thread that feeds, so a network that hangs starves it too.
 static void feed_watchdog(struct camera *c, const struct fg_capture_state *capture, uint64_t now)
 {
-    if (c->watchdog_ns == 0 || now - c->t_fed_ns < c->watchdog_ns)
+    if (c->watchdog_ns == 0 || now - c->t_fed_ns < FEED_NS)
         return;
     if (c->slow || !capture_works(c, capture, now))
         return;

@@ -16,8 +16,8 @@ struct fg_source {
 // What follows the prefix, and the kind; NULL when it is no kind's.
 static const char *find_kind(const char *spec, const struct fg_source_kind **ret)
 {
-    static const struct fg_source_kind *const kinds[] = {&fg_source_kind_file,
-                                                         &fg_source_kind_v4l2};
+    static const struct fg_source_kind *const kinds[] = {&fg_source_kind_file, &fg_source_kind_v4l2,
+                                                         &fg_source_kind_libcamera};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         size_t length = strlen(kinds[i]->prefix);
         if (strncmp(spec, kinds[i]->prefix, length) == 0) {

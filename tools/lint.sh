@@ -44,6 +44,9 @@ one_file xnnpack.h accel/engine_xnnpack.c
 found=$(grep -l '#include <armnn/' common/*.[ch] accel/*.[ch]* pipeline/*.[ch]* matcher/*.[ch] tools/*.[ch] 2>/dev/null |
     grep -vx accel/engine_armnn.cpp)
 [ -z "$found" ] || note "<armnn/...> belongs in accel/engine_armnn.cpp alone, not in $found"
+found=$(grep -l '#include <libcamera/' common/*.[ch] accel/*.[ch]* pipeline/*.[ch]* matcher/*.[ch] tools/*.[ch] 2>/dev/null |
+    grep -vx pipeline/libcamera_device.cpp)
+[ -z "$found" ] || note "<libcamera/...> belongs in pipeline/libcamera_device.cpp alone, not in $found"
 one_file turbojpeg.h pipeline/image_jpeg.c
 one_file jpeglib.h pipeline/jpeg_window.c
 one_file png.h pipeline/image_png.c

@@ -2,9 +2,9 @@
 // feed: shows a raw film on a video output, over and over until it is ended. In the guest vivid's
 // output is looped back into its capture, and what is written into v4l2loopback comes out of it.
 //
-//   feed DEVICE FOURCC WIDTH HEIGHT FILE
+//   feed DEVICE FOURCC WIDTH HEIGHT FILE [MS]
 //
-// At most 30 frames a second: v4l2loopback sets no pace.
+// A frame at most every MS milliseconds (33): v4l2loopback sets no pace.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/videodev2.h>
@@ -19,11 +19,12 @@
 #include <unistd.h>
 
 #define BUFFERS 4
-#define PACE_NS 33333333
+#define PACE_MS 33
 
 struct output {
     const char *name;
     int fd;
+    long pace_ms;
     size_t frame_bytes;
     uint8_t *buffers[BUFFERS];
     uint32_t n_buffers;
@@ -97,7 +98,7 @@ static int play(const struct output *output, const uint8_t *film, size_t count)
     }
     if (ioctl(output->fd, VIDIOC_STREAMON, &type) < 0)
         return failed("VIDIOC_STREAMON");
-    const struct timespec pace = {.tv_nsec = PACE_NS};
+    const struct timespec pace = {output->pace_ms / 1000, output->pace_ms % 1000 * 1000000};
     for (size_t n = output->n_buffers;; n++) {
         nanosleep(&pace, NULL);
         struct v4l2_buffer buffer = {.type = V4L2_BUF_TYPE_VIDEO_OUTPUT,
@@ -112,11 +113,13 @@ static int play(const struct output *output, const uint8_t *film, size_t count)
 int main(int argc, char **argv)
 {
     struct stat info;
-    if (argc != 6 || strlen(argv[2]) != 4) {
-        fputs("usage: feed DEVICE FOURCC WIDTH HEIGHT FILE\n", stderr);
+    if (argc < 6 || argc > 7 || strlen(argv[2]) != 4) {
+        fputs("usage: feed DEVICE FOURCC WIDTH HEIGHT FILE [MS]\n", stderr);
         return 2;
     }
-    struct output output = {.name = argv[1], .fd = open(argv[1], O_RDWR)};
+    struct output output = {.name = argv[1],
+                            .fd = open(argv[1], O_RDWR),
+                            .pace_ms = argc == 7 ? strtol(argv[6], NULL, 10) : PACE_MS};
     if (output.fd < 0)
         return failed(argv[1]), 1;
     if (set_format(&output, argv[2], (uint32_t)strtoul(argv[3], NULL, 10),
