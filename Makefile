@@ -89,8 +89,7 @@ PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture
             sampler_avx2 sampler_axis sampler_c sampler_kernels sampler_layout sampler_neon \
             sampler_rect sampler_warp shot slow_memory source source_file source_folder \
             source_libcamera source_mjpeg source_v4l2 source_y4m stop stream track v4l2_buffers \
-            v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_measure v4l2_modes v4l2_stamps \
-            view vision
+            v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view vision
 MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
             senders status subject
 TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \

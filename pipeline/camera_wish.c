@@ -89,7 +89,7 @@ static bool covers(struct fg_camera_size size, struct fg_camera_size want)
     return size.width >= want.width && size.height >= want.height;
 }
 
-static bool is_usable(struct fg_camera_size size)
+bool fg_camera_is_usable(struct fg_camera_size size)
 {
     return size.width > 0 && size.height > 0 && size.width <= FG_IMAGE_MAX_SIDE &&
            size.height <= FG_IMAGE_MAX_SIDE &&
@@ -100,8 +100,8 @@ bool fg_camera_is_nearer(struct fg_camera_size a, struct fg_camera_size b,
                          struct fg_camera_size want)
 {
     const uint64_t area_a = (uint64_t)a.width * a.height, area_b = (uint64_t)b.width * b.height;
-    if (!is_usable(a) || !is_usable(b))
-        return is_usable(a) && !is_usable(b);
+    if (!fg_camera_is_usable(a) || !fg_camera_is_usable(b))
+        return fg_camera_is_usable(a) && !fg_camera_is_usable(b);
     if (covers(a, want) != covers(b, want))
         return covers(a, want);
     return covers(a, want) ? area_a < area_b : area_a > area_b;

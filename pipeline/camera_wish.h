@@ -35,6 +35,8 @@ struct fg_camera_size {
     uint32_t width, height;
 };
 
+bool fg_camera_is_usable(struct fg_camera_size size); // within the limits of image.h
+
 // Whether a is nearer to what is wanted than b: the smallest that covers it, else the largest.
 // What is over the limits of image.h is never nearer.
 bool fg_camera_is_nearer(struct fg_camera_size a, struct fg_camera_size b,

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "pipeline/camera_stamps.h"
+#include "pipeline/camera_wish.h"
 #include "pipeline/image_codecs.h"
 #include "pipeline/jpeg_window.h"
 #include "pipeline/source_kind.h"
@@ -21,7 +23,6 @@
 #include "pipeline/v4l2_device.h"
 #include "pipeline/v4l2_format.h"
 #include "pipeline/v4l2_modes.h"
-#include "pipeline/v4l2_stamps.h"
 
 #define NS_PER_MS  1000000u
 #define MAX_EVENTS 64u // in one go; a driver that has more is not waited for
@@ -31,7 +32,7 @@ struct v4l2_source {
     struct fg_v4l2_device device;
     struct fg_v4l2_buffers buffers;
     struct fg_v4l2_copies copies;
-    struct fg_v4l2_stamps stamps;
+    struct fg_camera_stamps stamps;
     struct fg_frame_pool *pool;
     uint32_t held;          // slots whose one reference is ours: queued, or to be filled
     struct fg_frame *spare; // copying: the slot for the next frame, one of those held
@@ -255,8 +256,7 @@ static int take_good(struct v4l2_source *source, const struct fg_v4l2_arrival *a
     if (code)
         return code;
     frame->sequence = source->stamps.sequence;
-    frame->t_capture_ns =
-        fg_v4l2_stamps_time(&source->stamps, &arrival->timestamp, arrival->flags, now);
+    frame->t_capture_ns = fg_camera_stamps_time(&source->stamps, fg_v4l2_arrival_ns(arrival), now);
     source->since_ns = 0;
     source->delivered++;
     hand_over(source, frame);
@@ -270,7 +270,7 @@ static int take_frame(struct v4l2_source *source, struct fg_frame **ret, struct 
     int code = fg_v4l2_buffers_take(&source->buffers, &arrival, err);
     if (code && code != -EBADMSG)
         return code;
-    fg_v4l2_stamps_number(&source->stamps, arrival.sequence);
+    fg_camera_stamps_number(&source->stamps, arrival.sequence);
     atomic_store_explicit(&source->lost, source->stamps.lost, memory_order_relaxed);
     if (code) {
         int queued = fg_v4l2_buffers_queue(&source->buffers, arrival.index, err);
@@ -422,7 +422,7 @@ static int set_up(struct v4l2_source *source, const struct fg_camera_wish *asked
     struct fg_v4l2_mode mode;
     struct fg_v4l2_format format;
     char note[160];
-    int code = fg_v4l2_complete(asked, &wish, err);
+    int code = fg_camera_wish_complete(asked, &wish, err);
     if (code == 0)
         code = fg_v4l2_device_open(&source->device, source->path, err);
     if (code == 0)

@@ -327,3 +327,12 @@ int fg_v4l2_buffers_take(struct fg_v4l2_buffers *buffers, struct fg_v4l2_arrival
                                     .timestamp = answer.timestamp};
     return check_arrival(buffers, &answer, planes, ret, err);
 }
+
+uint64_t fg_v4l2_arrival_ns(const struct fg_v4l2_arrival *arrival)
+{
+    const struct timeval *t = &arrival->timestamp;
+    if ((arrival->flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) != V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC ||
+        t->tv_sec < 0 || t->tv_sec > INT32_MAX || t->tv_usec < 0 || t->tv_usec > 999999)
+        return UINT64_MAX;
+    return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_usec * 1000u;
+}

@@ -63,8 +63,8 @@ void fg_v4l2_buffers_stop(struct fg_v4l2_buffers *buffers);
 int fg_v4l2_buffers_take(struct fg_v4l2_buffers *buffers, struct fg_v4l2_arrival *ret,
                          struct fg_error *err);
 
-// struct fg_v4l2_system's is_uncached: reads some of the bytes and as many of a copy.
-bool fg_v4l2_measure_uncached(const uint8_t *bytes, size_t length);
+// When it was filled, CLOCK_MONOTONIC ns; UINT64_MAX: the driver's clock is another, or broken.
+uint64_t fg_v4l2_arrival_ns(const struct fg_v4l2_arrival *arrival);
 
 #ifdef __cplusplus
 }

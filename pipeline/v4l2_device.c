@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "pipeline/v4l2_buffers.h"
+#include "pipeline/slow_memory.h"
 
 #define VIDEO_MAJOR 81 // the kernel's admin-guide/devices.txt
 
@@ -77,7 +77,7 @@ const struct fg_v4l2_system fg_v4l2_kernel = {
     .unmap = kernel_unmap,
     .wait = kernel_wait,
     .is_there = kernel_is_there,
-    .is_uncached = fg_v4l2_measure_uncached,
+    .is_uncached = fg_memory_is_slow,
 };
 
 const struct fg_v4l2_system *fg_v4l2_system = &fg_v4l2_kernel;

@@ -9,22 +9,19 @@
 #include <string.h>
 #include <strings.h>
 
-#include "pipeline/image.h"
+#include "pipeline/camera_wish.h"
 
 // Drivers end their lists with EINVAL; one that never does is left here.
 #define MAX_FORMATS 64u
 #define MAX_LISTED  512u
 
-#define DEFAULT_FORMATS "NV12 YUYV UYVY MJPEG GREY"
-
 static const struct known {
-    const char *name; // in the configuration
     uint32_t pixelformat, fourcc;
 } known[] = {
-    {"NV12", V4L2_PIX_FMT_NV12, FG_FOURCC_NV12},   {"NV12", V4L2_PIX_FMT_NV12M, FG_FOURCC_NV12},
-    {"YUYV", V4L2_PIX_FMT_YUYV, FG_FOURCC_YUYV},   {"UYVY", V4L2_PIX_FMT_UYVY, FG_FOURCC_UYVY},
-    {"MJPEG", V4L2_PIX_FMT_MJPEG, FG_FOURCC_MJPG}, {"MJPEG", V4L2_PIX_FMT_JPEG, FG_FOURCC_MJPG},
-    {"GREY", V4L2_PIX_FMT_GREY, FG_FOURCC_GREY},
+    {V4L2_PIX_FMT_NV12, FG_FOURCC_NV12},  {V4L2_PIX_FMT_NV12M, FG_FOURCC_NV12},
+    {V4L2_PIX_FMT_YUYV, FG_FOURCC_YUYV},  {V4L2_PIX_FMT_UYVY, FG_FOURCC_UYVY},
+    {V4L2_PIX_FMT_MJPEG, FG_FOURCC_MJPG}, {V4L2_PIX_FMT_JPEG, FG_FOURCC_MJPG},
+    {V4L2_PIX_FMT_GREY, FG_FOURCC_GREY},
 };
 #define N_KNOWN (sizeof known / sizeof known[0])
 
@@ -36,87 +33,7 @@ uint32_t fg_v4l2_fourcc(uint32_t pixelformat)
     return 0;
 }
 
-// ---- the wish -----------------------------------------------------------------------------------
-
-// The next word of a list, and where it ends; 0: no more.
-static size_t next_word(const char **at)
-{
-    *at += strspn(*at, " ,\t");
-    return strcspn(*at, " ,\t");
-}
-
-static bool is_named(const struct known *format, const char *word, size_t length)
-{
-    return strlen(format->name) == length && strncasecmp(format->name, word, length) == 0;
-}
-
-static int check_formats(const char *formats, struct fg_error *err)
-{
-    size_t length, words = 0;
-    for (const char *at = formats; (length = next_word(&at)) > 0; at += length, words++) {
-        size_t i = 0;
-        while (i < N_KNOWN && !is_named(&known[i], at, length))
-            i++;
-        if (i == N_KNOWN)
-            return fg_fail(err, -EINVAL, "'%.*s' is not a camera format: write some of %s",
-                           (int)length, at, DEFAULT_FORMATS);
-    }
-    return words ? 0 : fg_fail(err, -EINVAL, "no camera format: write some of %s", DEFAULT_FORMATS);
-}
-
-int fg_v4l2_complete(const struct fg_camera_wish *wish, struct fg_camera_wish *ret,
-                     struct fg_error *err)
-{
-    struct fg_camera_wish full = *wish;
-    if (!full.formats || !full.formats[0])
-        full.formats = DEFAULT_FORMATS;
-    full.width = full.width ? full.width : 1280;
-    full.height = full.height ? full.height : 720;
-    full.rate = full.rate != 0 ? full.rate : 30;
-    full.buffers = full.buffers ? full.buffers : 4;
-    full.stall_ms = full.stall_ms ? full.stall_ms : 2000;
-    if (full.width > FG_IMAGE_MAX_SIDE || full.height > FG_IMAGE_MAX_SIDE)
-        return fg_fail(err, -EINVAL, "%ux%u is over the limit of %u pixels a side", full.width,
-                       full.height, FG_IMAGE_MAX_SIDE);
-    if (!(full.rate >= 0.1 && full.rate <= 1000))
-        return fg_fail(err, -EINVAL, "%g frames a second: give 0.1 to 1000 for a camera",
-                       full.rate);
-    if (full.buffers < 3 || full.buffers > 16)
-        return fg_fail(err, -EINVAL, "%u buffers: give 3 to 16", full.buffers);
-    int code = check_formats(full.formats, err);
-    if (code == 0)
-        *ret = full;
-    return code;
-}
-
 // ---- sizes --------------------------------------------------------------------------------------
-
-struct size {
-    uint32_t width, height;
-};
-
-static bool covers(struct size size, struct size want)
-{
-    return size.width >= want.width && size.height >= want.height;
-}
-
-static bool is_usable(struct size size)
-{
-    return size.width > 0 && size.height > 0 && size.width <= FG_IMAGE_MAX_SIDE &&
-           size.height <= FG_IMAGE_MAX_SIDE &&
-           (uint64_t)size.width * size.height <= FG_IMAGE_MAX_PIXELS;
-}
-
-// Whether a is nearer to what is wanted than b: the smallest that covers it, else the largest.
-static bool is_nearer(struct size a, struct size b, struct size want)
-{
-    const uint64_t area_a = (uint64_t)a.width * a.height, area_b = (uint64_t)b.width * b.height;
-    if (!is_usable(a) || !is_usable(b))
-        return is_usable(a);
-    if (covers(a, want) != covers(b, want))
-        return covers(a, want);
-    return covers(a, want) ? area_a < area_b : area_a > area_b;
-}
 
 // The least of min, min + step ... that is not under want; max when there is none.
 static uint32_t step_up(uint32_t want, uint32_t min, uint32_t max, uint32_t step)
@@ -130,11 +47,12 @@ static uint32_t step_up(uint32_t want, uint32_t min, uint32_t max, uint32_t step
     return value > max ? max : (uint32_t)value;
 }
 
-static struct size step_size(const struct v4l2_frmsizeenum *answer, struct size want)
+static struct fg_camera_size step_size(const struct v4l2_frmsizeenum *answer,
+                                       struct fg_camera_size want)
 {
     const struct v4l2_frmsize_stepwise *range = &answer->stepwise;
     const bool continuous = answer->type == V4L2_FRMSIZE_TYPE_CONTINUOUS;
-    return (struct size){
+    return (struct fg_camera_size){
         step_up(want.width, range->min_width, range->max_width, continuous ? 1 : range->step_width),
         step_up(want.height, range->min_height, range->max_height,
                 continuous ? 1 : range->step_height)};
@@ -142,10 +60,10 @@ static struct size step_size(const struct v4l2_frmsizeenum *answer, struct size 
 
 // What a camera that lists no sizes is asked for is what is wanted. 0, -ENODEV; *ret may be
 // unusable.
-static int find_size(const struct fg_v4l2_device *device, uint32_t pixelformat, struct size want,
-                     struct size *ret)
+static int find_size(const struct fg_v4l2_device *device, uint32_t pixelformat,
+                     struct fg_camera_size want, struct fg_camera_size *ret)
 {
-    struct size best = {0, 0};
+    struct fg_camera_size best = {0, 0};
     for (uint32_t i = 0; i < MAX_LISTED; i++) {
         struct v4l2_frmsizeenum answer = {.index = i, .pixel_format = pixelformat};
         int code = fg_v4l2_ask(device, VIDIOC_ENUM_FRAMESIZES, &answer);
@@ -156,10 +74,10 @@ static int find_size(const struct fg_v4l2_device *device, uint32_t pixelformat, 
         if (code)
             break;
         const bool listed = answer.type == V4L2_FRMSIZE_TYPE_DISCRETE;
-        struct size size = {answer.discrete.width, answer.discrete.height};
+        struct fg_camera_size size = {answer.discrete.width, answer.discrete.height};
         if (!listed)
             size = step_size(&answer, want);
-        if (is_nearer(size, best, want))
+        if (fg_camera_is_nearer(size, best, want))
             best = size;
         if (!listed)
             break;
@@ -278,10 +196,10 @@ static bool is_taken(const struct offer *offer, uint32_t pixelformat)
 static int add_mode(const struct fg_v4l2_device *device, const struct known *format,
                     const struct fg_camera_wish *wish, struct offer *offer)
 {
-    const struct size want = {wish->width, wish->height};
-    struct size size;
+    const struct fg_camera_size want = {wish->width, wish->height};
+    struct fg_camera_size size;
     int code = find_size(device, format->pixelformat, want, &size);
-    if (code || !is_usable(size))
+    if (code || !fg_camera_is_usable(size))
         return code;
     struct fg_v4l2_mode mode = {.pixelformat = format->pixelformat,
                                 .fourcc = format->fourcc,
@@ -296,11 +214,11 @@ static int add_mode(const struct fg_v4l2_device *device, const struct known *for
 static int add_modes(const struct fg_v4l2_device *device, const struct fg_camera_wish *wish,
                      struct offer *offer)
 {
-    size_t length;
-    for (const char *at = wish->formats; (length = next_word(&at)) > 0; at += length) {
+    struct fg_word word;
+    for (const char *at = wish->formats; fg_camera_next_word(&at, &word);) {
         for (size_t i = 0; i < N_KNOWN; i++) {
-            if (!is_named(&known[i], at, length) || !is_offered(offer, known[i].pixelformat) ||
-                is_taken(offer, known[i].pixelformat))
+            if (known[i].fourcc != fg_camera_format(word) ||
+                !is_offered(offer, known[i].pixelformat) || is_taken(offer, known[i].pixelformat))
                 continue;
             int code = add_mode(device, &known[i], wish, offer);
             if (code)
@@ -312,12 +230,12 @@ static int add_modes(const struct fg_v4l2_device *device, const struct fg_camera
 
 static const struct fg_v4l2_mode *pick(const struct offer *offer, const struct fg_camera_wish *wish)
 {
-    const struct size want = {wish->width, wish->height};
-    struct size best = {0, 0};
+    const struct fg_camera_size want = {wish->width, wish->height};
+    struct fg_camera_size best = {0, 0};
     const struct fg_v4l2_mode *fastest = NULL;
     for (unsigned i = 0; i < offer->n_modes; i++) {
-        const struct size size = {offer->modes[i].width, offer->modes[i].height};
-        if (is_nearer(size, best, want))
+        const struct fg_camera_size size = {offer->modes[i].width, offer->modes[i].height};
+        if (fg_camera_is_nearer(size, best, want))
             best = size;
     }
     for (unsigned i = 0; i < offer->n_modes; i++) {

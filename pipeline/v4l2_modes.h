@@ -24,10 +24,6 @@ struct fg_v4l2_mode {
 // The frame's format of a driver's; 0: none.
 uint32_t fg_v4l2_fourcc(uint32_t pixelformat);
 
-// Fills what the wish leaves open and checks the rest: -EINVAL.
-int fg_v4l2_complete(const struct fg_camera_wish *wish, struct fg_camera_wish *ret,
-                     struct fg_error *err);
-
 // Takes, of the wished formats, the size nearest to the wished (the smallest that covers it, else
 // the largest), then the first format that reaches 90 % of the wished rate at that size, else the
 // fastest. -ENOTSUP: none of the formats is there; the text lists what is.

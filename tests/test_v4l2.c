@@ -19,12 +19,13 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "pipeline/camera_stamps.h"
 #include "pipeline/image.h"
 #include "pipeline/source.h"
+#include "pipeline/v4l2_buffers.h"
 #include "pipeline/v4l2_controls.h"
 #include "pipeline/v4l2_device.h"
 #include "pipeline/v4l2_modes.h"
-#include "pipeline/v4l2_stamps.h"
 #include "tests/dice.h"
 #include "tests/fake_v4l2.h"
 
@@ -1202,21 +1203,22 @@ static void test_signal_changes(void **state)
 
 #define NOW UINT64_C(5000000000000)
 
-static uint64_t time_of(struct fg_v4l2_stamps *stamps, int64_t seconds, int64_t us, uint32_t flags)
+static uint64_t time_of(struct fg_camera_stamps *stamps, int64_t seconds, int64_t us,
+                        uint32_t flags)
 {
-    const struct timeval stamp = {.tv_sec = seconds, .tv_usec = us};
-    return fg_v4l2_stamps_time(stamps, &stamp, flags, NOW);
+    const struct fg_v4l2_arrival arrival = {.timestamp = {.tv_sec = seconds, .tv_usec = us},
+                                            .flags = flags};
+    return fg_camera_stamps_time(stamps, fg_v4l2_arrival_ns(&arrival), NOW);
 }
 
 static void test_times(void **state)
 {
     (void)state;
     const uint32_t good = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
-    struct fg_v4l2_stamps stamps = {0};
+    struct fg_camera_stamps stamps = {0};
     assert_int_equal(time_of(&stamps, 4999, 900000, good), NOW - 100000000);
     assert_int_equal(time_of(&stamps, 4999, 900000, good), NOW - 100000000); // the same is fine
     assert_int_equal(time_of(&stamps, 5000, 90000, good), NOW); // a little ahead: never after now
-    assert_int_equal(stamps.untimed, 0);
     static const struct {
         int64_t seconds, us;
         uint32_t flags;
@@ -1234,24 +1236,24 @@ static void test_times(void **state)
     const unsigned n = sizeof wrong / sizeof wrong[0];
     for (unsigned i = 0; i < n; i++)
         assert_int_equal(time_of(&stamps, wrong[i].seconds, wrong[i].us, wrong[i].flags), NOW);
-    assert_int_equal(stamps.untimed, n);
 }
 
 static void test_numbers(void **state)
 {
     (void)state;
-    struct fg_v4l2_stamps stamps = {0};
-    assert_int_equal(fg_v4l2_stamps_number(&stamps, 0xfffffffe), 0xfffffffe);
-    assert_int_equal(fg_v4l2_stamps_number(&stamps, 0xffffffff), 0xffffffff);
-    assert_int_equal(fg_v4l2_stamps_number(&stamps, 0), UINT64_C(0x100000000)); // 32 bits are over
+    struct fg_camera_stamps stamps = {0};
+    assert_int_equal(fg_camera_stamps_number(&stamps, 0xfffffffe), 0xfffffffe);
+    assert_int_equal(fg_camera_stamps_number(&stamps, 0xffffffff), 0xffffffff);
+    assert_int_equal(fg_camera_stamps_number(&stamps, 0),
+                     UINT64_C(0x100000000)); // 32 bits are over
     assert_int_equal(stamps.lost, 0);
-    assert_int_equal(fg_v4l2_stamps_number(&stamps, 3), UINT64_C(0x100000003));
+    assert_int_equal(fg_camera_stamps_number(&stamps, 3), UINT64_C(0x100000003));
     assert_int_equal(stamps.lost, 2);
-    assert_int_equal(fg_v4l2_stamps_number(&stamps, 3), UINT64_C(0x100000004)); // it stood still
-    assert_int_equal(fg_v4l2_stamps_number(&stamps, 1), UINT64_C(0x100000005)); // it began again
-    assert_int_equal(fg_v4l2_stamps_number(&stamps, 10002), UINT64_C(0x100000006)); // too far
+    assert_int_equal(fg_camera_stamps_number(&stamps, 3), UINT64_C(0x100000004)); // it stood still
+    assert_int_equal(fg_camera_stamps_number(&stamps, 1), UINT64_C(0x100000005)); // it began again
+    assert_int_equal(fg_camera_stamps_number(&stamps, 10002), UINT64_C(0x100000006)); // too far
     assert_int_equal(stamps.lost, 2);
-    assert_int_equal(fg_v4l2_stamps_number(&stamps, 20002), UINT64_C(0x100002716));
+    assert_int_equal(fg_camera_stamps_number(&stamps, 20002), UINT64_C(0x100002716));
     assert_int_equal(stamps.lost, 2 + 9999);
 }
 
