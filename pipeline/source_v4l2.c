@@ -273,7 +273,7 @@ static int take_frame(struct v4l2_source *source, struct fg_frame **ret, struct 
     fg_camera_stamps_number(&source->stamps, arrival.sequence);
     atomic_store_explicit(&source->lost, source->stamps.lost, memory_order_relaxed);
     if (code) {
-        int queued = fg_v4l2_buffers_queue(&source->buffers, arrival.index, err);
+        int queued = arrival.held ? 0 : fg_v4l2_buffers_queue(&source->buffers, arrival.index, err);
         return queued ? queued : count_broken(source, err);
     }
     code = take_good(source, &arrival, ret, err);

@@ -256,11 +256,6 @@ static int check_index(const struct fg_v4l2_buffers *buffers, const struct v4l2_
     if (answer->index >= buffers->n)
         return fg_fail(err, -EPROTO, "%s: its driver gave buffer %u of %u; the stream is given up",
                        path, answer->index, buffers->n);
-    if (!buffers->all[answer->index].queued)
-        return fg_fail(err, -EPROTO,
-                       "%s: its driver gave buffer %u, which it did not have; the stream is given "
-                       "up",
-                       path, answer->index);
     if (fg_v4l2_is_multiplanar(buffers->device) && answer->length != buffers->format.n_parts)
         return fg_fail(err, -EPROTO,
                        "%s: its driver gave a buffer of %u memory planes, not %u; the stream is "
@@ -320,11 +315,17 @@ int fg_v4l2_buffers_take(struct fg_v4l2_buffers *buffers, struct fg_v4l2_arrival
     code = check_index(buffers, &answer, err);
     if (code)
         return code;
-    buffers->all[answer.index].queued = false;
     *ret = (struct fg_v4l2_arrival){.index = answer.index,
                                     .flags = answer.flags,
                                     .sequence = answer.sequence,
-                                    .timestamp = answer.timestamp};
+                                    .timestamp = answer.timestamp,
+                                    .held = !buffers->all[answer.index].queued};
+    if (ret->held) // v4l2loopback does so
+        return fg_fail(err, -EBADMSG,
+                       "%s: a frame in a buffer that its driver did not have: it may have changed "
+                       "another under its reader",
+                       buffers->device->path);
+    buffers->all[answer.index].queued = false;
     return check_arrival(buffers, &answer, planes, ret, err);
 }
 

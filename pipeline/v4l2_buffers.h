@@ -41,6 +41,7 @@ struct fg_v4l2_arrival {
     struct fg_v4l2_extent extents[FG_V4L2_PARTS];
     uint32_t flags, sequence;
     struct timeval timestamp;
+    bool held; // the buffer was not the driver's to give: a reader may have it
 };
 
 // Has about `wanted` buffers made, at least FG_V4L2_MIN_BUFFERS. After a failure too,
@@ -59,7 +60,8 @@ int fg_v4l2_buffers_start(struct fg_v4l2_buffers *buffers, struct fg_error *err)
 void fg_v4l2_buffers_stop(struct fg_v4l2_buffers *buffers);
 
 // Takes a filled buffer. 0; -EAGAIN: none is ready. -EBADMSG: a broken one: *ret is filled but for
-// the extents, and the buffer is ours. -EPROTO: what cannot be. Others: as the driver said.
+// the extents, and the buffer is ours unless it is `held`. -EPROTO: what cannot be. Others: as the
+// driver said.
 int fg_v4l2_buffers_take(struct fg_v4l2_buffers *buffers, struct fg_v4l2_arrival *ret,
                          struct fg_error *err);
 

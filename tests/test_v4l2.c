@@ -1044,7 +1044,11 @@ static void test_index_twice(void **state)
     fake.lie = wrong_index;
     fake.context = &index;
     shoot(&plain);
-    assert_no_frame(source, -EPROTO, "which it did not have");
+    assert_no_frame(source, -EBADMSG, "that its driver did not have");
+    assert_int_equal(counts_of(source).broken, 1);
+    fake.lie = NULL;
+    shoot(&plain);
+    fg_frame_release(next(source)); // it goes on
     fg_frame_release(frame);
     close_source(source);
 }
