@@ -3,6 +3,8 @@
 # The USB camera once more, by libcamera.
 
 service=$(unit GATE0001)
+camera 1 unplug
+within 20 is_off "$service"
 example=$(grep -l -r AF_NETLINK /usr/share/doc/facegate/examples | head -n 1)
 need 'there is an example of what its unit needs' test -n "$example"
 mkdir -p "/run/systemd/system/$service.d"
