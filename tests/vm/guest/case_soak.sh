@@ -60,7 +60,8 @@ process=$(main_pid "$service")
 reopen() {
     mark_journal
     v4l2-ctl -d "/dev/facegate/$name" --set-ctrl=inject_fatal_streaming_error=1
-    within 20 said "$service" 'frames again after'
+    within 20 said "$service" 'frames again after' || return 1
+    sleep 3 # a camera that fails before two steady seconds is soon given up, as it should be
 }
 
 done_cycles=0
