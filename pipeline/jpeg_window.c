@@ -278,6 +278,24 @@ void fg_jpeg_window_set(struct fg_jpeg_window *window, const uint8_t *bytes, siz
         window->expected[i] -= window->expected[i] > 0;
 }
 
+int fg_jpeg_window_show(struct fg_jpeg_window *window, const char *camera, struct fg_frame *frame,
+                        struct fg_error *err)
+{
+    struct fg_plane *plane = &frame->planes[0];
+    struct fg_jpeg_outline outline;
+    const bool found = fg_jpeg_walk(plane->data, plane->length, &outline);
+    if (!found || !outline.sized || !outline.complete)
+        return fg_fail(err, -EBADMSG, "%s: a frame of %u bytes is no whole JPEG picture", camera,
+                       plane->length);
+    if (outline.width != frame->width || outline.height != frame->height)
+        return fg_fail(err, -EBADMSG, "%s: a JPEG picture of %ux%u where %ux%u were agreed", camera,
+                       outline.width, outline.height, frame->width, frame->height);
+    plane->length = (uint32_t)outline.length;
+    frame->jpeg = window;
+    fg_jpeg_window_set(window, plane->data, plane->length);
+    return 0;
+}
+
 int fg_jpeg_window_create(struct fg_jpeg_window **ret)
 {
     struct fg_jpeg_window *w = calloc(1, sizeof *w);

@@ -33,6 +33,12 @@ void fg_jpeg_window_destroy(struct fg_jpeg_window *window);
 // fg_jpeg_window_get alone.
 void fg_jpeg_window_set(struct fg_jpeg_window *window, const uint8_t *bytes, size_t length);
 
+// Shows what a camera gave in plane 0 of `frame` through the window: it must be a whole picture of
+// the frame's size, since a driver only moves bytes. Cuts what some cameras pad it with. The frame
+// must be readable. -EBADMSG, with `camera` before the sentence.
+int fg_jpeg_window_show(struct fg_jpeg_window *window, const char *camera, struct fg_frame *frame,
+                        struct fg_error *err);
+
 // As fg_view_get, of an MJPG frame whose `jpeg` is set. The view's frame is YUV (as the picture has
 // its chroma) or GREY, full range, at 1, 1/2, 1/4 or 1/8 of the picture's size, rounded up; rows
 // below the region may not be decoded yet. It is changed by the next call.

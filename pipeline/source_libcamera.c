@@ -15,7 +15,6 @@
 #include "pipeline/buffer_memory.h"
 #include "pipeline/camera_stamps.h"
 #include "pipeline/camera_wish.h"
-#include "pipeline/image_codecs.h"
 #include "pipeline/jpeg_window.h"
 #include "pipeline/libcamera_device.h"
 #include "pipeline/slow_memory.h"
@@ -184,28 +183,16 @@ static int copy(struct libcamera_source *source, struct fg_frame *frame, struct 
     return 0;
 }
 
-// It must be whole and of the size that was agreed: the driver only moves bytes.
 static int finish_jpeg(const struct libcamera_source *source, struct fg_frame *frame,
                        struct fg_error *err)
 {
-    struct fg_plane *plane = &frame->planes[0];
-    struct fg_jpeg_outline outline;
-    plane->stride = 0;
+    frame->planes[0].stride = 0;
     int code = begin_read(source, frame, err);
     if (code)
         return code;
-    const bool found = fg_jpeg_walk(plane->data, plane->length, &outline);
+    code = fg_jpeg_window_show(frame->jpeg, source->setup.id, frame, err);
     fg_frame_read_end(frame);
-    if (!found || !outline.sized || !outline.complete)
-        return fg_fail(err, -EBADMSG, "%s: a frame of %u bytes is no whole JPEG picture",
-                       source->setup.id, plane->length);
-    if (outline.width != frame->width || outline.height != frame->height)
-        return fg_fail(err, -EBADMSG, "%s: a JPEG picture of %ux%u where %ux%u were agreed",
-                       source->setup.id, outline.width, outline.height, frame->width,
-                       frame->height);
-    plane->length = (uint32_t)outline.length; // some cameras pad
-    fg_jpeg_window_set(frame->jpeg, plane->data, plane->length);
-    return 0;
+    return code;
 }
 
 // -EBADMSG: it is no whole picture.

@@ -14,7 +14,6 @@
 #include "common/clock.h"
 #include "pipeline/camera_stamps.h"
 #include "pipeline/camera_wish.h"
-#include "pipeline/image_codecs.h"
 #include "pipeline/jpeg_window.h"
 #include "pipeline/source_kind.h"
 #include "pipeline/v4l2_buffers.h"
@@ -175,39 +174,17 @@ static int fail_unreadable(const struct v4l2_source *source, int code, struct fg
     return fg_v4l2_fail(&source->device, code, "making its memory readable", err);
 }
 
-// The picture must be whole and of the size that was negotiated: the driver only moves bytes.
-static int check_jpeg(const struct v4l2_source *source, struct fg_frame *frame,
-                      struct fg_error *err)
-{
-    const struct fg_v4l2_format *format = &source->buffers.format;
-    struct fg_plane *plane = &frame->planes[0];
-    struct fg_jpeg_outline outline;
-    int code = fg_frame_read_begin(frame);
-    if (code)
-        return fail_unreadable(source, code, err);
-    const bool found = fg_jpeg_walk(plane->data, plane->length, &outline);
-    fg_frame_read_end(frame);
-    if (!found || !outline.sized || !outline.complete)
-        return fg_fail(err, -EBADMSG, "%s: a frame of %u bytes is no whole JPEG picture",
-                       source->path, plane->length);
-    if (outline.width != format->width || outline.height != format->height)
-        return fg_fail(err, -EBADMSG, "%s: a JPEG picture of %ux%u where %ux%u were agreed",
-                       source->path, outline.width, outline.height, format->width, format->height);
-    plane->length = (uint32_t)outline.length; // some cameras pad
-    return 0;
-}
-
 static int finish_jpeg(struct v4l2_source *source, struct fg_frame *frame, struct fg_error *err)
 {
     frame->jpeg = NULL;
     if (frame->fourcc != FG_FOURCC_MJPG)
         return 0;
-    int code = check_jpeg(source, frame, err);
+    int code = fg_frame_read_begin(frame);
     if (code)
-        return code;
-    frame->jpeg = source->windows[frame->slot];
-    fg_jpeg_window_set(frame->jpeg, frame->planes[0].data, frame->planes[0].length);
-    return 0;
+        return fail_unreadable(source, code, err);
+    code = fg_jpeg_window_show(source->windows[frame->slot], source->path, frame, err);
+    fg_frame_read_end(frame);
+    return code;
 }
 
 // In the driver's own buffer.
