@@ -90,8 +90,10 @@ PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture
             sampler_rect sampler_warp shot slow_memory source source_file source_folder \
             source_libcamera source_mjpeg source_v4l2 source_y4m stop stream track v4l2_buffers \
             v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view vision
-MATCHER  := calibrate control decide decision drain gallery index keys latency policy roster seal \
-            senders status subject
+MATCHER  := calibrate control decide decision drain gallery groups ids index index_avx2 \
+            index_avx512 index_c index_codes index_kernels index_neon index_rotation index_score \
+            index_search keys latency pages policy roster seal senders slots status subject \
+            timeline
 TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \
             manner model people photo placement plain plot portrait problems progress roll \
             score_table status trial verify watch when

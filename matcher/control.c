@@ -182,12 +182,16 @@ static refusal storage_refusal(struct request *r, int code)
 // The subjects are stored; what the index can't take would only show up after a restart.
 static refusal index_subjects(struct request *r, const struct fg_subject *subjects, unsigned count)
 {
+    char words[FG_SUBJECT_WORDS];
+    struct fg_member member;
     refusal refused = NULL;
-    for (unsigned i = 0; i < count; i++)
-        if (fg_roster_put(r->control->roster, &subjects[i]) < 0)
+    for (unsigned i = 0; i < count; i++) {
+        fg_subject_member(&subjects[i], words, &member);
+        if (fg_roster_put(r->control->roster, &member) < 0)
             refused = refuse(r, "failed",
                              "stored, but no memory to search it: add memory and restart the "
                              "matcher");
+    }
     return refused;
 }
 

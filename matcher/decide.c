@@ -13,6 +13,7 @@
 
 struct track {
     bool used, decided, closed; // closed: too many people under one number
+    bool waits;                 // for its search
     char lane[FG_WIRE_NAME], source[FG_WIRE_NAME];
     uint64_t session;
     uint32_t number;
@@ -46,6 +47,8 @@ struct fg_decide {
     uint64_t sequence;
     struct fg_decide_counters counters;
     struct track tracks[FG_DECIDE_TRACKS];
+    struct track *waiting[FG_DECIDE_BATCH]; // for their search, in the order of their probes
+    unsigned n_waiting;
     struct lane lanes[LANES];
     struct presence presences[PRESENCES];
 };
@@ -244,23 +247,45 @@ static const char *why_denied(struct fg_decide *d, const struct track *t, uint64
     return FG_WHY_NO_MATCH;
 }
 
-// After one more good probe.
-static void judge(struct fg_decide *d, struct track *t, uint64_t now_ns, uint64_t realtime_s)
+static void cannot_identify(struct fg_decide *d, struct track *t, uint64_t now_ns)
 {
-    float score = 1;
-    if (threshold(d, t->lane, realtime_s, &score) < 0) {
-        t->decided = true;
-        publish(d, t, FG_FALLBACK, FG_WHY_GALLERY_TOO_LARGE, lane_find(d, t->lane)->attempts + 1,
-                now_ns, false);
-        return;
-    }
-    const char *subject = fg_roster_search(d->roster, t->mean, score, t->lane, realtime_s);
+    t->decided = true;
+    publish(d, t, FG_FALLBACK, FG_WHY_GALLERY_TOO_LARGE, lane_find(d, t->lane)->attempts + 1,
+            now_ns, false);
+}
+
+// After one more good probe; `subject` is who matches, or NULL.
+static void judge(struct fg_decide *d, struct track *t, const char *subject, uint64_t now_ns,
+                  uint64_t realtime_s)
+{
     if (subject)
         admit(d, t, subject, now_ns);
     else if (t->n_good >= d->policy.good_probes)
         deny(d, t, why_denied(d, t, realtime_s), now_ns, false);
     else
         retry(d, t, FG_WHY_MORE_EVIDENCE, now_ns);
+}
+
+void fg_decide_settle(struct fg_decide *d, uint64_t now_ns, uint64_t realtime_s)
+{
+    struct fg_question questions[FG_DECIDE_BATCH];
+    struct track *asked[FG_DECIDE_BATCH];
+    unsigned n = 0, count = d->n_waiting;
+    d->n_waiting = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct track *t = d->waiting[i];
+        float score = 1;
+        t->waits = false;
+        if (threshold(d, t->lane, realtime_s, &score) < 0) {
+            cannot_identify(d, t, now_ns);
+            continue;
+        }
+        questions[n] = (struct fg_question){.probe = t->mean, .score = score, .lane = t->lane};
+        asked[n++] = t;
+    }
+    fg_roster_ask(d->roster, questions, n, realtime_s);
+    for (unsigned i = 0; i < n; i++)
+        judge(d, asked[i], questions[i].id, now_ns, realtime_s);
 }
 
 // ---- tracks ------------------------------------------------------------------------------------
@@ -403,7 +428,10 @@ static void on_probe(struct fg_decide *d, const struct fg_wire_message *message,
         return;
     }
     fuse(t, probe, now_ns);
-    judge(d, t, now_ns, realtime_s);
+    t->waits = true;
+    d->waiting[d->n_waiting++] = t;
+    if (d->n_waiting == FG_DECIDE_BATCH)
+        fg_decide_settle(d, now_ns, realtime_s);
 }
 
 static void on_notice(struct fg_decide *d, const struct fg_wire_message *message, uint64_t now_ns,
@@ -429,16 +457,47 @@ static void on_notice(struct fg_decide *d, const struct fg_wire_message *message
 
 // ---- messages and time -------------------------------------------------------------------------
 
+static uint32_t track_of(const struct fg_wire_message *message)
+{
+    return message->head.type == FG_WIRE_PROBE ? message->probe.track : message->notice.track;
+}
+
+static bool table_full(const struct fg_decide *d)
+{
+    for (unsigned i = 0; i < FG_DECIDE_TRACKS; i++)
+        if (!d->tracks[i].used)
+            return false;
+    return true;
+}
+
+// What waits is judged before its track changes, or may lose its place.
+static bool touches_waiting(struct fg_decide *d, const struct fg_wire_message *message)
+{
+    const struct track *t = track_find(d, &message->head, track_of(message));
+    return d->n_waiting > 0 && (t ? t->waits : table_full(d));
+}
+
+void fg_decide_take(struct fg_decide *decide, const struct fg_wire_message *message,
+                    uint64_t now_ns, uint64_t realtime_s)
+{
+    if (message->head.type != FG_WIRE_PROBE && message->head.type != FG_WIRE_NOTICE) {
+        decide->counters.ignored++;
+        return;
+    }
+    if (touches_waiting(decide, message))
+        fg_decide_settle(decide, now_ns, realtime_s);
+    if (message->head.type == FG_WIRE_PROBE)
+        on_probe(decide, message, now_ns, realtime_s);
+    else
+        on_notice(decide, message, now_ns, realtime_s);
+}
+
 void fg_decide_message(struct fg_decide *decide, const struct fg_wire_message *message,
                        uint64_t now_ns, uint64_t realtime_s)
 {
     fg_decide_tick(decide, now_ns, realtime_s);
-    if (message->head.type == FG_WIRE_PROBE)
-        on_probe(decide, message, now_ns, realtime_s);
-    else if (message->head.type == FG_WIRE_NOTICE)
-        on_notice(decide, message, now_ns, realtime_s);
-    else
-        decide->counters.ignored++;
+    fg_decide_take(decide, message, now_ns, realtime_s);
+    fg_decide_settle(decide, now_ns, realtime_s);
 }
 
 static bool waiting(const struct track *t)
@@ -448,6 +507,7 @@ static bool waiting(const struct track *t)
 
 void fg_decide_tick(struct fg_decide *decide, uint64_t now_ns, uint64_t realtime_s)
 {
+    fg_decide_settle(decide, now_ns, realtime_s);
     for (unsigned i = 0; i < FG_DECIDE_TRACKS; i++) {
         struct track *t = &decide->tracks[i];
         if (t->used && over(t->seen_ns, now_ns, FG_DECIDE_IDLE_MS))

@@ -47,6 +47,7 @@ extern "C" {
 #define FG_DECIDE_TRACKS  256   // at once; the one silent longest is dropped and counted
 #define FG_DECIDE_IDLE_MS 10000 // a track silent for so long has ended
 #define FG_DECIDE_FUSIONS 4     // people that one track number may stand for
+#define FG_DECIDE_BATCH   16    // tracks searched at once
 
 struct fg_decide;
 
@@ -70,12 +71,18 @@ int fg_decide_create(const struct fg_policy *policy, const struct fg_card *card,
                      struct fg_decide **ret);
 void fg_decide_destroy(struct fg_decide *decide); // wipes; accepts NULL
 
-// One message that fg_wire_decode accepted, at CLOCK_MONOTONIC now_ns and CLOCK_REALTIME
-// realtime_s. `now_ns` never falls from call to call.
+// Takes one message that fg_wire_decode accepted, at CLOCK_MONOTONIC now_ns and CLOCK_REALTIME
+// realtime_s. `now_ns` never falls from call to call. A good probe waits for fg_decide_settle, so
+// that several people are searched in one pass over the gallery; whatever else happens to a track
+// that waits, or FG_DECIDE_BATCH of them, settles first.
+void fg_decide_take(struct fg_decide *decide, const struct fg_wire_message *message,
+                    uint64_t now_ns, uint64_t realtime_s);
+void fg_decide_settle(struct fg_decide *decide, uint64_t now_ns, uint64_t realtime_s);
+// A tick, then both at once.
 void fg_decide_message(struct fg_decide *decide, const struct fg_wire_message *message,
                        uint64_t now_ns, uint64_t realtime_s);
 
-// What only time brings: denials due, tracks gone silent.
+// What only time brings: denials due, tracks gone silent. Settles first.
 void fg_decide_tick(struct fg_decide *decide, uint64_t now_ns, uint64_t realtime_s);
 // When the next tick is worth it; UINT64_MAX when nothing is waiting.
 uint64_t fg_decide_due_ns(const struct fg_decide *decide);

@@ -5,113 +5,105 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#define LANES 16 // a row's length is a multiple, so that rows are aligned for 128-bit loads
+#include "common/clock.h"
+#include "matcher/index_parts.h"
+#include "matcher/index_rotation.h"
 
-// Pages that grow: locked where limits allow, never in a core dump.
-struct block {
-    uint8_t *base;
-    size_t bytes;
-    bool unlocked;
-};
+#define MOST           (UINT32_C(1) << 26) // slots, when nothing else is asked for
+#define LEAST          1024
+#define CODED_FROM     32  // dimensions: under it codes save nothing
+#define ONE_BIT_FROM   384 // dimensions: fewer need two bits, see docs/index.md
+#define LENGTH_ERROR   1e-4
+#define DISMISSAL_LOW  1e-15
+#define DISMISSAL_HIGH 0.1
 
-struct fg_index {
-    uint32_t dimension, stride;
-    uint32_t capacity, top, n_free; // slots: that there is room for, ever used, free below top
-    uint64_t count;
-    struct block rows;   // int8_t [capacity][stride], zero beyond the dimension
-    struct block scales; // float [capacity], 0 in a free slot
-    struct block free;   // uint32_t [capacity], a stack of free slots
-};
+// ---- life --------------------------------------------------------------------------------------
 
-// ---- memory -------------------------------------------------------------------------------------
-
-static void *resize(struct block *block, size_t bytes)
+static bool options_ok(const struct fg_index_options *o)
 {
-    if (!block->base)
-        return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    void *base = mremap(block->base, block->bytes, bytes, MREMAP_MAYMOVE);
-    if (base == MAP_FAILED && !block->unlocked) {
-        // A locked mapping may not grow over RLIMIT_MEMLOCK; an unlocked one may.
-        munlock(block->base, block->bytes);
-        block->unlocked = true;
-        base = mremap(block->base, block->bytes, bytes, MREMAP_MAYMOVE);
-        if (base == MAP_FAILED)
-            block->unlocked = mlock(block->base, block->bytes) < 0;
-    }
-    return base;
+    bool bits = o->code_bits == 0 || o->code_bits == 1 || o->code_bits == 2 || o->code_bits == 4;
+    bool dismissal =
+        o->dismissal == 0 || (o->dismissal >= DISMISSAL_LOW && o->dismissal <= DISMISSAL_HIGH);
+    return o->dimension >= 1 && o->dimension <= FG_TEMPLATE_MAX && bits && dismissal &&
+           (!o->kernels || fg_index_kernels(o->kernels)) && o->most < UINT32_MAX;
 }
 
-// Moves pages instead of copying them, so that no second copy of a template is left behind.
-static int block_grow(struct block *block, size_t bytes)
+static void choose_coding(struct fg_index *index, const struct fg_index_options *o)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    bytes = (bytes + page - 1) / page * page;
-    if (bytes <= block->bytes)
-        return 0;
-    void *base = resize(block, bytes);
-    if (base == MAP_FAILED)
-        return -ENOMEM;
-    block->base = base;
-    block->bytes = bytes;
-    madvise(base, bytes, MADV_DONTDUMP);
-    madvise(base, bytes, MADV_HUGEPAGE); // a hint: the scan is bound by memory
-    if (!block->unlocked && mlock(base, bytes) < 0)
-        block->unlocked = true;
-    return 0;
+    unsigned dimension = (o->dimension + 7) / 8 * 8;
+    unsigned bits = o->deterministic ? 4 : dimension >= ONE_BIT_FROM ? 1 : 2;
+    double dismissal = o->deterministic ? 0 : o->dismissal > 0 ? o->dismissal : FG_INDEX_DISMISSAL;
+    if (o->dimension >= CODED_FROM)
+        fg_coding_init(&index->coding, dimension, o->code_bits ? o->code_bits : bits, dismissal);
 }
 
-static void block_free(struct block *block)
+static int reserve(struct fg_index *index, size_t slots)
 {
-    if (!block->base)
-        return;
-    explicit_bzero(block->base, block->bytes);
-    munmap(block->base, block->bytes);
-}
-
-static int grow(struct fg_index *index)
-{
-    uint64_t more = index->capacity ? 2 * (uint64_t)index->capacity : 256;
-    if (more > UINT32_MAX || more > SIZE_MAX / index->stride)
-        return -ENOMEM;
-    // What grew before a failure is only larger than it need be.
-    int r = block_grow(&index->rows, (size_t)more * index->stride);
+    size_t blocks = slots / FG_BLOCK;
+    int r = fg_pages_reserve(&index->rows, slots * index->stride);
     if (r == 0)
-        r = block_grow(&index->scales, (size_t)more * sizeof(float));
+        r = fg_pages_reserve(&index->scales, slots * sizeof(union fg_scale));
     if (r == 0)
-        r = block_grow(&index->free, (size_t)more * sizeof(uint32_t));
+        r = fg_pages_reserve(&index->codes, blocks * FG_BLOCK_BYTES(index->coding.rows));
     if (r == 0)
-        index->capacity = (uint32_t)more;
+        r = fg_pages_reserve(&index->live, blocks * sizeof(uint64_t));
+    if (r == 0)
+        r = fg_pages_reserve(&index->uncoded, blocks * sizeof(uint64_t));
     return r;
 }
 
-static int8_t *row_of(const struct fg_index *index, uint32_t slot)
+static void release(struct fg_index *index)
 {
-    return (int8_t *)index->rows.base + (size_t)slot * index->stride;
+    fg_pages_free(&index->rows);
+    fg_pages_free(&index->scales);
+    fg_pages_free(&index->codes);
+    fg_pages_free(&index->live);
+    fg_pages_free(&index->uncoded);
 }
 
-static float *scales_of(const struct fg_index *index)
+// Address space is cheap, but a limit on it may be set.
+static int reserve_most(struct fg_index *index, uint64_t most)
 {
-    return (float *)(void *)index->scales.base;
+    uint64_t slots = (most ? most : MOST) + FG_BLOCK - 1;
+    slots -= slots % FG_BLOCK;
+    int r;
+    while ((r = reserve(index, slots)) == -ENOMEM && slots / 2 >= LEAST) {
+        release(index);
+        slots = slots / 2 / FG_BLOCK * FG_BLOCK;
+    }
+    index->most = (uint32_t)(most && most < slots ? most : slots);
+    return r;
 }
 
-static uint32_t *free_of(const struct fg_index *index)
+// The matrix by columns, as the kernels want it; a rotation's columns are as random as its rows.
+static int make_rotation(struct fg_index *index, uint64_t seed)
 {
-    return (uint32_t *)(void *)index->free.base;
+    unsigned d = index->coding.dimension;
+    size_t turning = 2 * (size_t)FG_BLOCK * d; // in and out, see turn_block
+    size_t bytes = ((size_t)d * d + turning) * sizeof(float);
+    int r = fg_pages_reserve(&index->rotation, bytes);
+    if (r == 0)
+        r = fg_pages_grow(&index->rotation, bytes);
+    return r < 0 ? r : fg_rotation_draw((float *)(void *)index->rotation.base, d, seed);
 }
 
-int fg_index_create(uint32_t dimension, struct fg_index **ret)
+int fg_index_create(const struct fg_index_options *options, struct fg_index **ret)
 {
-    if (dimension == 0 || dimension > FG_TEMPLATE_MAX)
+    if (!options_ok(options))
         return -EINVAL;
     struct fg_index *index = calloc(1, sizeof *index);
     if (!index)
         return -ENOMEM;
-    index->dimension = dimension;
-    index->stride = (dimension + LANES - 1) / LANES * LANES;
-    int r = grow(index);
+    index->dimension = options->dimension;
+    index->stride = (options->dimension + FG_SCORE_LANES - 1) / FG_SCORE_LANES * FG_SCORE_LANES;
+    index->kernels = fg_index_kernels(options->kernels);
+    index->free_slot = FG_NO_SLOT;
+    index->later = options->later;
+    choose_coding(index, options);
+    int r = index->coding.dimension ? make_rotation(index, options->seed) : 0;
+    if (r == 0)
+        r = reserve_most(index, options->most);
     if (r < 0) {
         fg_index_destroy(index);
         return r;
@@ -124,184 +116,203 @@ void fg_index_destroy(struct fg_index *index)
 {
     if (!index)
         return;
-    block_free(&index->rows);
-    block_free(&index->scales);
-    block_free(&index->free);
+    release(index);
+    fg_pages_free(&index->rotation);
     free(index);
 }
 
-// ---- slots --------------------------------------------------------------------------------------
+// ---- codes -------------------------------------------------------------------------------------
 
-static bool scale_ok(const struct fg_template *tmpl)
+// Where vectors are turned: FG_BLOCK of them, and as many results.
+static float *turning_of(const struct fg_index *index)
 {
-    return isfinite(tmpl->scale) && tmpl->scale > 0;
+    unsigned d = index->coding.dimension;
+    return (float *)(void *)index->rotation.base + (size_t)d * d;
+}
+
+static void unpack_row(const struct fg_index *index, uint32_t slot, float *ret)
+{
+    const int8_t *row = fg_row_of(index, slot);
+    unsigned d = index->coding.dimension, n = index->dimension;
+    int64_t squares = 0;
+    for (unsigned i = 0; i < n; i++)
+        squares += row[i] * row[i];
+    float scale = squares ? (float)(1 / sqrt((double)squares)) : 0;
+    for (unsigned i = 0; i < n; i++)
+        ret[i] = scale * row[i];
+    for (unsigned i = n; i < d; i++)
+        ret[i] = 0;
+}
+
+static void mark(const struct fg_pages *pages, uint32_t slot, bool on)
+{
+    uint64_t bit = UINT64_C(1) << slot % FG_BLOCK, *word = &fg_words_of(pages)[slot / FG_BLOCK];
+    *word = on ? *word | bit : *word & ~bit;
+}
+
+static void write_code(struct fg_index *index, uint32_t slot, const float *turned)
+{
+    bool coded =
+        fg_code_write(&index->coding, turned, fg_codes_of(index, slot / FG_BLOCK), slot % FG_BLOCK);
+    mark(&index->uncoded, slot, !coded);
+}
+
+static void code_slot(struct fg_index *index, uint32_t slot)
+{
+    float *in = turning_of(index), *out = in + (size_t)FG_BLOCK * index->coding.dimension;
+    mark(&index->uncoded, slot, true);
+    if (!index->coding.dimension || (index->later && slot / FG_BLOCK >= index->tended))
+        return;
+    unpack_row(index, slot, in);
+    index->kernels->rotate(fg_rotation_of(index), index->coding.dimension, 1, in, out);
+    write_code(index, slot, out);
+    explicit_bzero(in, index->coding.dimension * sizeof *in);
+    explicit_bzero(out, index->coding.dimension * sizeof *out);
+}
+
+static void code_block(struct fg_index *index, uint32_t block)
+{
+    unsigned d = index->coding.dimension, n = 0;
+    float *in = turning_of(index), *out = in + (size_t)FG_BLOCK * d;
+    uint32_t slots[FG_BLOCK];
+    for (uint64_t word = fg_words_of(&index->uncoded)[block]; word; word &= word - 1) {
+        slots[n] = block * FG_BLOCK + (uint32_t)__builtin_ctzll(word);
+        unpack_row(index, slots[n], in + (size_t)n * d);
+        n++;
+    }
+    index->kernels->rotate(fg_rotation_of(index), d, n, in, out);
+    for (unsigned i = 0; i < n; i++)
+        write_code(index, slots[i], out + (size_t)i * d);
+}
+
+bool fg_index_tend(struct fg_index *index, uint64_t budget_ns)
+{
+    uint64_t end = fg_monotonic_ns() + budget_ns;
+    if (!index->later || !index->coding.dimension)
+        return false;
+    while (index->tended < fg_blocks_of(index)) {
+        code_block(index, index->tended++);
+        if (fg_monotonic_ns() >= end)
+            break;
+    }
+    index->later = index->tended < fg_blocks_of(index);
+    if (!index->later)
+        explicit_bzero(turning_of(index),
+                       2 * (size_t)FG_BLOCK * index->coding.dimension * sizeof(float));
+    return index->later;
+}
+
+// ---- slots -------------------------------------------------------------------------------------
+
+static bool template_ok(const struct fg_index *index, float scale, const int8_t *values)
+{
+    int64_t squares = 0;
+    for (uint32_t i = 0; i < index->dimension; i++)
+        squares += values[i] * values[i];
+    return scale > 0 && fabs((double)scale * sqrt((double)squares) - 1) <= LENGTH_ERROR;
 }
 
 static bool in_use(const struct fg_index *index, uint32_t slot)
 {
-    return slot < index->top && scales_of(index)[slot] > 0;
+    return slot < index->top && fg_words_of(&index->live)[slot / FG_BLOCK] >> slot % FG_BLOCK & 1;
 }
 
-int fg_index_insert(struct fg_index *index, const struct fg_template *tmpl, uint32_t *ret_slot)
+// A whole block more: the last one may always be scanned.
+static int grow(struct fg_index *index)
 {
-    if (!scale_ok(tmpl))
+    size_t blocks = fg_blocks_of(index) + (size_t)(index->top % FG_BLOCK == 0);
+    if (index->top >= index->most)
+        return -ENOMEM;
+    int r = fg_pages_grow(&index->rows, blocks * FG_BLOCK * index->stride);
+    if (r == 0)
+        r = fg_pages_grow(&index->scales, blocks * FG_BLOCK * sizeof(union fg_scale));
+    if (r == 0)
+        r = fg_pages_grow(&index->codes, blocks * FG_BLOCK_BYTES(index->coding.rows));
+    if (r == 0)
+        r = fg_pages_grow(&index->live, blocks * sizeof(uint64_t));
+    if (r == 0)
+        r = fg_pages_grow(&index->uncoded, blocks * sizeof(uint64_t));
+    return r;
+}
+
+static void fill(struct fg_index *index, uint32_t slot, float scale, const int8_t *values)
+{
+    memcpy(index->rows.base + (size_t)slot * index->stride, values, index->dimension);
+    fg_scales_of(index)[slot] = scale;
+    code_slot(index, slot);
+}
+
+int fg_index_insert(struct fg_index *index, float scale, const int8_t *values, uint32_t *ret_slot)
+{
+    union fg_scale *scales = (void *)index->scales.base;
+    uint32_t slot = index->free_slot;
+    if (!template_ok(index, scale, values))
         return -EINVAL;
-    if (index->n_free == 0 && index->top == index->capacity) {
+    if (slot != FG_NO_SLOT) {
+        index->free_slot = scales[slot].next_free;
+    } else {
         int r = grow(index);
         if (r < 0)
             return r;
+        slot = index->top++;
     }
-    uint32_t slot = index->n_free ? free_of(index)[--index->n_free] : index->top++;
-    memcpy(row_of(index, slot), tmpl->values, index->dimension);
-    scales_of(index)[slot] = tmpl->scale;
+    fill(index, slot, scale, values);
+    mark(&index->live, slot, true);
     index->count++;
     *ret_slot = slot;
     return 0;
 }
 
-int fg_index_replace(struct fg_index *index, uint32_t slot, const struct fg_template *tmpl)
+int fg_index_replace(struct fg_index *index, uint32_t slot, float scale, const int8_t *values)
 {
-    if (!scale_ok(tmpl))
+    if (!template_ok(index, scale, values))
         return -EINVAL;
     if (!in_use(index, slot))
         return -ENOENT;
-    memcpy(row_of(index, slot), tmpl->values, index->dimension);
-    scales_of(index)[slot] = tmpl->scale;
+    fill(index, slot, scale, values);
     return 0;
 }
 
 void fg_index_remove(struct fg_index *index, uint32_t slot)
 {
+    union fg_scale *scales = (void *)index->scales.base;
     if (!in_use(index, slot))
         return;
-    explicit_bzero(row_of(index, slot), index->stride);
-    scales_of(index)[slot] = 0;
-    free_of(index)[index->n_free++] = slot;
+    explicit_bzero(index->rows.base + (size_t)slot * index->stride, index->stride);
+    if (index->coding.dimension)
+        fg_code_clear(&index->coding, fg_codes_of(index, slot / FG_BLOCK), slot % FG_BLOCK);
+    mark(&index->live, slot, false);
+    mark(&index->uncoded, slot, false);
+    scales[slot].next_free = index->free_slot;
+    index->free_slot = slot;
     index->count--;
 }
 
-// ---- search -------------------------------------------------------------------------------------
-
-// GCC's vector extension: compilers widen bytes badly, so four neighbours are loaded as one 32-bit
-// word and shifted out. Sum k holds the dimensions that are k modulo 4, as the probe is laid out.
-// The order of additions is fixed: every machine gives the same float.
-typedef float sums __attribute__((vector_size(16), may_alias));
-typedef int32_t words __attribute__((vector_size(16)));
-typedef uint32_t unsigned_words __attribute__((vector_size(16), may_alias));
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first value is the low byte");
-
-static inline sums byte_of(unsigned_words values, int k)
-{
-    return __builtin_convertvector((words)(values << (24 - 8 * k)) >> 24, sums);
-}
-
-static float dot(const sums *probe, const int8_t *row, uint32_t stride)
-{
-    const unsigned_words *values = (const void *)row;
-    sums a = {0}, b = {0}, c = {0}, d = {0};
-    for (uint32_t i = 0; i < stride / LANES; i++) {
-        a += probe[4 * i + 0] * byte_of(values[i], 0);
-        b += probe[4 * i + 1] * byte_of(values[i], 1);
-        c += probe[4 * i + 2] * byte_of(values[i], 2);
-        d += probe[4 * i + 3] * byte_of(values[i], 3);
-    }
-    sums sum = (a + b) + (c + d);
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
-// The probe at length 1 as `dot` reads it: sixteen dimensions are four vectors, the first of
-// dimensions 0, 4, 8, 12. Zeros up to the stride.
-static bool lay_out(const float *probe, uint32_t dimension, float *ret, uint32_t stride)
-{
-    double squares = 0;
-    for (uint32_t i = 0; i < dimension; i++)
-        squares += (double)probe[i] * (double)probe[i];
-    double length = sqrt(squares);
-    if (!(fabs(length - 1) <= 1e-2)) // also refuses NaN
-        return false;
-    memset(ret, 0, stride * sizeof *ret);
-    for (uint32_t i = 0; i < dimension; i++)
-        ret[i / 16 * 16 + i % 4 * 4 + i / 4 % 4] = (float)((double)probe[i] / length);
-    return true;
-}
-
-// The k best so far, best first; among equals the one that came first.
-struct best {
-    struct fg_candidate *list;
-    unsigned count, k;
-};
-
-static void best_add(struct best *best, uint32_t slot, float score)
-{
-    unsigned at = best->count;
-    if (at == best->k && (at == 0 || score <= best->list[at - 1].score))
-        return;
-    if (at == best->k)
-        at--;
-    else
-        best->count++;
-    for (; at > 0 && score > best->list[at - 1].score; at--)
-        best->list[at] = best->list[at - 1];
-    best->list[at] = (struct fg_candidate){slot, score};
-}
-
-struct search {
-    float threshold;
-    fg_index_filter filter;
-    void *context;
-    bool counting;
-    uint64_t compared;
-    struct best best;
-};
-
-// The filter is a call a slot: unless the caller wants the count, only hits pay for it.
-static void consider(struct search *s, uint32_t slot, float score)
-{
-    bool hit = score >= s->threshold;
-    if (!hit && !s->counting)
-        return;
-    if (s->filter && !s->filter(s->context, slot))
-        return;
-    s->compared++;
-    if (hit)
-        best_add(&s->best, slot, score);
-}
-
-static void scan(const struct fg_index *index, const sums *probe, struct search *s)
-{
-    const float *scales = scales_of(index);
-    for (uint32_t slot = 0; slot < index->top; slot++)
-        if (scales[slot] > 0)
-            consider(s, slot, scales[slot] * dot(probe, row_of(index, slot), index->stride));
-}
-
-int fg_index_search(const struct fg_index *index, const float *probe, float threshold,
-                    fg_index_filter filter, void *context, struct fg_candidate *ret, unsigned k,
-                    uint64_t *ret_compared)
-{
-    _Alignas(64) float laid[FG_TEMPLATE_MAX];
-    struct search s = {threshold, filter, context, ret_compared && filter, 0, {ret, 0, k}};
-    if (!lay_out(probe, index->dimension, laid, index->stride))
-        return -EINVAL;
-    scan(index, (const sums *)(const void *)laid, &s);
-    explicit_bzero(laid, sizeof laid);
-    if (ret_compared)
-        *ret_compared = filter ? s.compared : index->count;
-    return (int)s.best.count;
-}
+// ---- accounts ----------------------------------------------------------------------------------
 
 uint64_t fg_index_count(const struct fg_index *index)
 {
     return index->count;
 }
 
+uint64_t fg_index_most(const struct fg_index *index)
+{
+    return index->most;
+}
+
 uint64_t fg_index_bytes(const struct fg_index *index)
 {
-    return index->count * (index->stride + sizeof(float));
+    return index->rows.bytes + index->scales.bytes + index->codes.bytes + index->live.bytes +
+           index->uncoded.bytes;
 }
 
 bool fg_index_locked(const struct fg_index *index)
 {
-    return !index->rows.unlocked && !index->scales.unlocked;
+    return !index->rows.unlocked && !index->scales.unlocked && !index->codes.unlocked &&
+           !index->rotation.unlocked;
+}
+
+const char *fg_index_kernels_name(const struct fg_index *index)
+{
+    return index->kernels->name;
 }

@@ -231,7 +231,10 @@ static int read_policy_and_card(struct matcher *m, struct fg_error *err)
 static int enter(void *context, const struct fg_subject *subject)
 {
     struct matcher *m = context;
-    return fg_roster_put(m->roster, subject);
+    char words[FG_SUBJECT_WORDS];
+    struct fg_member member;
+    fg_subject_member(subject, words, &member);
+    return fg_roster_put(m->roster, &member);
 }
 
 static int open_gallery(struct matcher *m, struct fg_error *err)
@@ -246,7 +249,8 @@ static int open_gallery(struct matcher *m, struct fg_error *err)
     int r = fg_gallery_open(&gallery, &m->gallery, err);
     if (r < 0)
         return r;
-    r = fg_roster_create(gallery.dimension, &m->roster);
+    struct fg_index_options index = {.dimension = gallery.dimension, .later = true};
+    r = fg_roster_create(&index, &m->roster);
     if (r == 0)
         r = fg_gallery_each(m->gallery, enter, m);
     return r < 0 ? fg_fail(err, r, "can't load the gallery: %s", strerror(-r)) : 0;
@@ -405,7 +409,7 @@ static bool take_messages(struct matcher *m)
             explicit_bzero(&m->room, sizeof m->room); // no vector stays while waiting
             return false;
         }
-        fg_decide_message(m->decide, &m->room, fg_monotonic_ns(), realtime_s());
+        fg_decide_take(m->decide, &m->room, fg_monotonic_ns(), realtime_s());
     }
     return true;
 }

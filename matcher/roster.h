@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The enrolled as a search sees them: the index, and for each template whose it is, when it is
-// valid and in which lanes. One template a subject (its average). One thread owns a roster.
+// valid, in which lanes, and with which tags. One template a subject (its average). One thread owns
+// a roster. Every change takes constant time, but for a logarithm of those with a window.
 #ifndef FG_ROSTER_H
 #define FG_ROSTER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "matcher/subject.h"
+#include "matcher/index.h"
+#include "matcher/member.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,24 +21,42 @@ struct fg_roster;
 // before valid_until_s.
 enum fg_access { FG_ACCESS_OPEN, FG_ACCESS_NOT_VALID_NOW, FG_ACCESS_WRONG_LANE };
 
-int fg_roster_create(uint32_t dimension, struct fg_roster **ret); // 0, -ENOMEM, -EINVAL
-void fg_roster_destroy(struct fg_roster *roster);                 // wipes; accepts NULL
+// 0, -ENOMEM, -EIO (no random bytes), -EINVAL: an option of the index.
+int fg_roster_create(const struct fg_index_options *index, struct fg_roster **ret);
+void fg_roster_destroy(struct fg_roster *roster); // wipes; accepts NULL
 
 // Adds a subject or replaces the one of the same id. -ENOMEM, -EINVAL (dimension): unchanged.
-int fg_roster_put(struct fg_roster *roster, const struct fg_subject *subject);
+int fg_roster_put(struct fg_roster *roster, const struct fg_member *member);
 bool fg_roster_remove(struct fg_roster *roster, const char *id); // false: not there
+// See fg_index_tend.
+bool fg_roster_tend(struct fg_roster *roster, uint64_t budget_ns);
 
 uint64_t fg_roster_count(const struct fg_roster *roster);
 uint64_t fg_roster_bytes(const struct fg_roster *roster); // of the index's templates
 bool fg_roster_locked(const struct fg_roster *roster);
+const struct fg_index *fg_roster_index(const struct fg_roster *roster); // borrowed
+// The slot of a subject, or FG_NO_ID.
+uint32_t fg_roster_slot(const struct fg_roster *roster, const char *id);
 
-// How many subjects are open in this lane now (lane NULL: in any lane). Kept until the roster
-// changes or the next validity window opens or ends, so asking again is cheap.
+// How many subjects are open in this lane now (lane NULL: in any lane).
 uint64_t fg_roster_candidates(struct fg_roster *roster, const char *lane, uint64_t realtime_s);
 
-// The id of the best subject at or above the score that is open in the lane now, or NULL.
-// Borrowed until the roster changes. `probe` is a unit vector.
-const char *fg_roster_search(const struct fg_roster *roster, const float *probe, float score,
+// Who is it, among those open in the lane now (NULL: in any) who have all of the tags?
+struct fg_question {
+    const float *probe; // a unit vector
+    float score;        // at least
+    const char *lane;
+    const char *const *tags;
+    unsigned n_tags; // at most FG_QUESTION_TAGS
+    const char *id;  // set: of the best subject, or NULL. Borrowed until the roster changes
+};
+#define FG_QUESTION_TAGS 4
+
+// Answers all in one pass over memory. 0, or -EINVAL: a probe is no unit vector; no id is set then.
+int fg_roster_ask(struct fg_roster *roster, struct fg_question *questions, unsigned count,
+                  uint64_t realtime_s);
+// One question without tags.
+const char *fg_roster_search(struct fg_roster *roster, const float *probe, float score,
                              const char *lane, uint64_t realtime_s);
 
 // Why the best subject at or above the score, open or not, may not pass; FG_ACCESS_OPEN when there

@@ -136,6 +136,31 @@ int fg_subject_set_vectors(struct fg_subject *subject, const float *vectors, uns
     return r;
 }
 
+// ---- members ------------------------------------------------------------------------------------
+
+static char *pack_words(char *at, const char words[][FG_SUBJECT_WORD], unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        at = stpcpy(at, words[i]) + 1;
+    *at = '\0';
+    return at + 1;
+}
+
+void fg_subject_member(const struct fg_subject *subject, char words[FG_SUBJECT_WORDS],
+                       struct fg_member *ret)
+{
+    char *tags = pack_words(words, subject->lanes, subject->n_lanes);
+    pack_words(tags, subject->tags, subject->n_tags);
+    *ret = (struct fg_member){.id = subject->id,
+                              .valid_from_s = subject->valid_from_s,
+                              .valid_until_s = subject->valid_until_s,
+                              .lanes = subject->n_lanes ? words : NULL,
+                              .tags = subject->n_tags ? tags : NULL,
+                              .dimension = subject->dimension,
+                              .scale = subject->average.scale,
+                              .values = subject->average.values};
+}
+
 // ---- checks, shared by both directions ----------------------------------------------------------
 
 static bool template_ok(const struct fg_template *tmpl, uint32_t dimension)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "matcher/member.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -51,6 +52,13 @@ int fg_template_from_vector(const float *vector, uint32_t dimension, struct fg_t
 // fills subject->sources, n_sources, dimension. Errors as above.
 int fg_subject_set_vectors(struct fg_subject *subject, const float *vectors, unsigned count,
                            uint32_t dimension);
+
+#define FG_SUBJECT_WORDS                                                                           \
+    (2 * (FG_SUBJECT_LISTS * FG_SUBJECT_WORD + 1)) // most bytes of packed lists
+
+// The subject as a search sees it: its average, and its lists packed into `words`. Borrows both.
+void fg_subject_member(const struct fg_subject *subject, char words[FG_SUBJECT_WORDS],
+                       struct fg_member *ret);
 
 #define FG_SUBJECT_BYTES 8192 // most bytes of a packed subject
 

@@ -15,6 +15,11 @@ static inline uint32_t random_u32(void)
     return random_state >> 8;
 }
 
+static inline uint32_t random_below(uint32_t count)
+{
+    return random_u32() % count;
+}
+
 static inline void random_unit(float *vector, uint32_t dimension)
 {
     double squares = 0;

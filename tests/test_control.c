@@ -36,7 +36,10 @@ static void ignore(void *context, const struct fg_decision *decision)
 static int enter(void *context, const struct fg_subject *subject)
 {
     (void)context;
-    return fg_roster_put(roster, subject);
+    char words[FG_SUBJECT_WORDS];
+    struct fg_member member;
+    fg_subject_member(subject, words, &member);
+    return fg_roster_put(roster, &member);
 }
 
 static void open_all(void)
@@ -53,7 +56,9 @@ static void open_all(void)
     struct fg_error err = {""};
     if (fg_gallery_open(&options, &gallery, &err) < 0)
         fail_msg("%s", err.text);
-    assert_int_equal(fg_roster_create(DIMENSION, &roster), 0);
+    assert_int_equal(
+        fg_roster_create(&(struct fg_index_options){.dimension = DIMENSION, .seed = 7}, &roster),
+        0);
     assert_int_equal(fg_gallery_each(gallery, enter, NULL), 0);
     assert_int_equal(fg_decide_create(&policy, &card, roster, ignore, NULL, &decide), 0);
     control = (struct fg_control){.version = "test",

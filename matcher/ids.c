@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "matcher/ids.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define FIRST 64 // buckets
+
+static uint32_t *buckets_of(const struct fg_ids *ids)
+{
+    return (uint32_t *)(void *)ids->buckets.base;
+}
+
+static uint32_t bucket_of(const struct fg_ids *ids, const char *id)
+{
+    uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
+    for (; *id; id++)
+        hash = (hash ^ (uint8_t)*id) * 0x100000001b3u;
+    uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
+    // Buckets before the next to be split have been split already.
+    uint32_t at = folded & (2 * ids->low - 1);
+    return at < ids->n ? at : at - ids->low;
+}
+
+int fg_ids_init(struct fg_ids *ids, uint64_t most)
+{
+    int r = fg_pages_reserve(&ids->buckets, (most + FIRST) * sizeof(uint32_t));
+    if (r == 0)
+        r = fg_pages_grow(&ids->buckets, FIRST * sizeof(uint32_t));
+    if (r < 0)
+        return r;
+    memset(ids->buckets.base, 0xff, FIRST * sizeof(uint32_t)); // FG_NO_ID
+    ids->n = ids->low = FIRST;
+    return 0;
+}
+
+void fg_ids_finish(struct fg_ids *ids)
+{
+    fg_pages_free(&ids->buckets);
+}
+
+uint32_t fg_ids_find(const struct fg_ids *ids, const char *id)
+{
+    uint32_t slot = buckets_of(ids)[bucket_of(ids, id)];
+    while (slot != FG_NO_ID && strcmp(ids->id(ids->context, slot), id) != 0)
+        slot = *ids->next(ids->context, slot);
+    return slot;
+}
+
+static void link_slot(struct fg_ids *ids, uint32_t slot)
+{
+    uint32_t *head = &buckets_of(ids)[bucket_of(ids, ids->id(ids->context, slot))];
+    *ids->next(ids->context, slot) = *head;
+    *head = slot;
+}
+
+// The bucket whose turn it is gives those away that belong into the new last one.
+static void split(struct fg_ids *ids)
+{
+    uint32_t *buckets = buckets_of(ids), slot = buckets[ids->n - ids->low];
+    buckets[ids->n - ids->low] = buckets[ids->n] = FG_NO_ID;
+    ids->n++;
+    while (slot != FG_NO_ID) {
+        uint32_t next = *ids->next(ids->context, slot);
+        link_slot(ids, slot);
+        slot = next;
+    }
+    if (ids->n == 2 * ids->low)
+        ids->low = ids->n;
+}
+
+int fg_ids_reserve(struct fg_ids *ids)
+{
+    return fg_pages_grow(&ids->buckets, ((size_t)ids->n + 1) * sizeof(uint32_t));
+}
+
+void fg_ids_add(struct fg_ids *ids, uint32_t slot)
+{
+    if (ids->count++ >= ids->n)
+        split(ids);
+    link_slot(ids, slot);
+}
+
+void fg_ids_remove(struct fg_ids *ids, uint32_t slot)
+{
+    uint32_t *at = &buckets_of(ids)[bucket_of(ids, ids->id(ids->context, slot))];
+    while (*at != slot)
+        at = ids->next(ids->context, *at);
+    *at = *ids->next(ids->context, slot);
+    ids->count--;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// A random rotation, every one as likely as any other (Haar): the index's bound rests on it.
+#ifndef FG_INDEX_ROTATION_H
+#define FG_INDEX_ROTATION_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Fills `matrix`, dimension x dimension float32, with an orthogonal one: normal random rows made
+// orthogonal one after the other (Stewart, The efficient generation of random orthogonal matrices,
+// 1980, in its plain form). `dimension` is a multiple of 8. `seed` 0: from the system's source of
+// random bytes, so that nobody can make a vector that slips past the codes; others are for tests.
+// 0, -ENOMEM or -EIO (no random bytes).
+int fg_rotation_draw(float *matrix, unsigned dimension, uint64_t seed);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
