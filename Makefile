@@ -104,11 +104,11 @@ BENCH    := contest figures kinds onnx peak peer
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine \
          footage frame gallery graph image index jpeg_window json libcamera matcher played_camera \
-         quality sampler shot source subject swap tally tflite tools track v4l2 wire
+         quality roster sampler shot source subject swap tally tflite tools track v4l2 wire
 SCRIPTS      := setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery \
-                graph image index jpeg_window json libcamera played_camera quality sampler shot \
+                graph image index jpeg_window json libcamera played_camera quality roster sampler shot \
                 source subject tflite v4l2 wire
 TEST_HELPERS := fake_v4l2 operators quantise reference rig small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.

@@ -10,21 +10,19 @@
 #include "matcher/index_parts.h"
 #include "matcher/index_rotation.h"
 
-#define MOST           (UINT32_C(1) << 26) // slots, when nothing else is asked for
-#define LEAST          1024
-#define CODED_FROM     32  // dimensions: under it codes save nothing
-#define ONE_BIT_FROM   384 // dimensions: fewer need two bits, see docs/index.md
-#define LENGTH_ERROR   1e-4
-#define DISMISSAL_LOW  1e-15
-#define DISMISSAL_HIGH 0.1
+#define MOST         (UINT32_C(1) << 26) // slots, when nothing else is asked for
+#define LEAST        1024
+#define CODED_FROM   32  // dimensions: under it codes save nothing
+#define ONE_BIT_FROM 384 // dimensions: fewer need two bits, see docs/index.md
+#define LENGTH_ERROR 1e-4
 
 // ---- life --------------------------------------------------------------------------------------
 
 static bool options_ok(const struct fg_index_options *o)
 {
     bool bits = o->code_bits == 0 || o->code_bits == 1 || o->code_bits == 2 || o->code_bits == 4;
-    bool dismissal =
-        o->dismissal == 0 || (o->dismissal >= DISMISSAL_LOW && o->dismissal <= DISMISSAL_HIGH);
+    bool dismissal = o->dismissal == 0 || (o->dismissal >= FG_INDEX_DISMISSAL_LOW &&
+                                           o->dismissal <= FG_INDEX_DISMISSAL_HIGH);
     return o->dimension >= 1 && o->dimension <= FG_TEMPLATE_MAX && bits && dismissal &&
            (!o->kernels || fg_index_kernels(o->kernels)) && o->most < UINT32_MAX;
 }
@@ -33,9 +31,12 @@ static void choose_coding(struct fg_index *index, const struct fg_index_options 
 {
     unsigned dimension = (o->dimension + 7) / 8 * 8;
     unsigned bits = o->deterministic ? 4 : dimension >= ONE_BIT_FROM ? 1 : 2;
-    double dismissal = o->deterministic ? 0 : o->dismissal > 0 ? o->dismissal : FG_INDEX_DISMISSAL;
+    index->dismissal = o->dimension < CODED_FROM || o->deterministic ? 0
+                       : o->dismissal > 0                            ? o->dismissal
+                                                                     : FG_INDEX_DISMISSAL;
     if (o->dimension >= CODED_FROM)
-        fg_coding_init(&index->coding, dimension, o->code_bits ? o->code_bits : bits, dismissal);
+        fg_coding_init(&index->coding, dimension, o->code_bits ? o->code_bits : bits,
+                       index->dismissal);
 }
 
 static int reserve(struct fg_index *index, size_t slots)
@@ -188,7 +189,9 @@ static void code_block(struct fg_index *index, uint32_t block)
 bool fg_index_tend(struct fg_index *index, uint64_t budget_ns)
 {
     uint64_t end = fg_monotonic_ns() + budget_ns;
-    if (!index->later || !index->coding.dimension)
+    if (!index->coding.dimension)
+        index->later = false;
+    if (!index->later)
         return false;
     while (index->tended < fg_blocks_of(index)) {
         code_block(index, index->tended++);
@@ -312,7 +315,10 @@ bool fg_index_locked(const struct fg_index *index)
            !index->rotation.unlocked;
 }
 
-const char *fg_index_kernels_name(const struct fg_index *index)
+void fg_index_method(const struct fg_index *index, struct fg_index_method *ret)
 {
-    return index->kernels->name;
+    *ret = (struct fg_index_method){.kernels = index->kernels->name,
+                                    .code_bits = index->coding.bits,
+                                    .dismissal = index->dismissal,
+                                    .ready = !index->later};
 }

@@ -15,14 +15,17 @@
 extern "C" {
 #endif
 
-#define FG_INDEX_DISMISSAL 1e-7 // of a mate on the threshold, at most: the default
+// Probability that a mate on the threshold is dismissed, at most: the default, and what may be set.
+#define FG_INDEX_DISMISSAL      1e-7
+#define FG_INDEX_DISMISSAL_LOW  1e-15
+#define FG_INDEX_DISMISSAL_HIGH 0.1
 
 struct fg_index;
 
 struct fg_index_options {
     uint32_t dimension;  // 1..FG_TEMPLATE_MAX; codes from 32 on, under it every row is compared
     bool deterministic;  // nobody on the threshold is ever dismissed, at some cost
-    double dismissal;    // most probability of it otherwise, 1e-15 to .1; 0: FG_INDEX_DISMISSAL
+    double dismissal;    // otherwise; 0: FG_INDEX_DISMISSAL
     unsigned code_bits;  // 1, 2 or 4 a dimension; 0: what suits the dimension
     uint64_t seed;       // of the secret rotation; 0: from the system's random source
     const char *kernels; // NULL: the best, see fg_index_kernels
@@ -82,7 +85,15 @@ uint64_t fg_index_count(const struct fg_index *index);
 uint64_t fg_index_most(const struct fg_index *index);  // templates that there is address space for
 uint64_t fg_index_bytes(const struct fg_index *index); // memory for templates, as committed
 bool fg_index_locked(const struct fg_index *index);    // false: mlock was refused (limits)
-const char *fg_index_kernels_name(const struct fg_index *index);
+
+// How it searches.
+struct fg_index_method {
+    const char *kernels;
+    unsigned code_bits; // a dimension; 0: no codes
+    double dismissal;   // 0: deterministic
+    bool ready;         // every template that can have a code has one
+};
+void fg_index_method(const struct fg_index *index, struct fg_index_method *ret);
 
 #ifdef __cplusplus
 }

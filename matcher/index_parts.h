@@ -19,6 +19,7 @@ struct fg_index {
     uint32_t dimension, stride; // stride: bytes of a row
     const struct fg_index_kernels *kernels;
     struct fg_coding coding; // dimension 0: no codes, every row is compared
+    double dismissal;        // 0: never
     uint32_t most;           // slots that there is address space for
     uint32_t top, free_slot; // ever used; the first free one below it, or NO_SLOT
     uint64_t count;

@@ -41,6 +41,7 @@
 #define REQUESTS_A_TURN 16
 #define NS_PER_MS       UINT64_C(1000000)
 #define NS_PER_S        UINT64_C(1000000000)
+#define TEND_NS         NS_PER_MS // codes are made between searches, for so long at a time
 
 // ---- settings ----------------------------------------------------------------------------------
 
@@ -48,6 +49,8 @@ struct settings {
     char gallery[512], profile[512], model[512], key[512];
     bool make_key;
     uint32_t gallery_mib;
+    bool exact;
+    double dismissal;
     char probe[256], decision[256], control[256];
 };
 
@@ -65,6 +68,9 @@ static const struct fg_conf_key keys[] = {
     {"matcher", "make_key", FG_CONF_BOOL, .offset = offsetof(struct settings, make_key)},
     {"matcher", "gallery_mib", FG_CONF_U32, .offset = offsetof(struct settings, gallery_mib),
      .low = 1, .high = 1 << 20},
+    {"matcher", "exact", FG_CONF_BOOL, .offset = offsetof(struct settings, exact)},
+    {"matcher", "dismissal", FG_CONF_DOUBLE, .offset = offsetof(struct settings, dismissal),
+     .low = FG_INDEX_DISMISSAL_LOW, .high = FG_INDEX_DISMISSAL_HIGH},
     TEXT("sockets", probe),
     TEXT("sockets", decision),
     TEXT("sockets", control),
@@ -249,7 +255,10 @@ static int open_gallery(struct matcher *m, struct fg_error *err)
     int r = fg_gallery_open(&gallery, &m->gallery, err);
     if (r < 0)
         return r;
-    struct fg_index_options index = {.dimension = gallery.dimension, .later = true};
+    struct fg_index_options index = {.dimension = gallery.dimension,
+                                     .deterministic = s->exact,
+                                     .dismissal = s->dismissal,
+                                     .later = true};
     r = fg_roster_create(&index, &m->roster);
     if (r == 0)
         r = fg_gallery_each(m->gallery, enter, m);
@@ -458,6 +467,7 @@ static int loop(struct matcher *m, struct fg_error *err)
         more = take_messages(m);
         fg_decide_tick(m->decide, fg_monotonic_ns(), realtime_s());
         answer_requests(m);
+        more |= fg_roster_tend(m->roster, TEND_NS);
         warn_wrong_model(m);
         if (watchdog_ns && fg_monotonic_ns() - fed_ns >= watchdog_ns) {
             fed_ns = fg_monotonic_ns();

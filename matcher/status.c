@@ -53,6 +53,16 @@ static void add_identify(const struct fg_control *c, struct fg_json *reply, uint
     fg_json_add(reply, "identify", identify);
 }
 
+static void add_method(const struct fg_control *c, struct fg_json *index)
+{
+    struct fg_index_method method;
+    fg_index_method(fg_roster_index(c->roster), &method);
+    fg_json_add_bool(index, "ready", method.ready);
+    fg_json_add_string(index, "kernels", method.kernels);
+    fg_json_add_number(index, "code_bits", method.code_bits);
+    fg_json_add_number(index, "dismissal", method.dismissal);
+}
+
 static void add_gallery(const struct fg_control *c, struct fg_json *reply)
 {
     struct fg_gallery_state state;
@@ -69,6 +79,7 @@ static void add_gallery(const struct fg_control *c, struct fg_json *reply)
     fg_json_add_u64(index, "templates", fg_roster_count(c->roster));
     fg_json_add_u64(index, "bytes", fg_roster_bytes(c->roster));
     fg_json_add_bool(index, "locked", fg_roster_locked(c->roster));
+    add_method(c, index);
     fg_json_add(reply, "index", index);
 }
 
