@@ -33,6 +33,7 @@ struct fg_roster {
     struct fg_pages entries; // struct entry [slots]
     struct fg_ids ids;
     struct fg_timeline timeline; // when the windows of whom open or end next
+    uint32_t windows;            // how many have one, and so room in the timeline
     uint64_t clock_s;            // `open` is right for this time
     struct fg_slots open;        // valid now
     struct fg_slots everywhere;  // in no list of lanes: in every lane
@@ -167,6 +168,11 @@ static bool valid_at(const struct entry *entry, uint64_t realtime_s)
     return realtime_s >= entry->from_s && (entry->until_s == 0 || realtime_s < entry->until_s);
 }
 
+static bool has_window(const struct entry *entry)
+{
+    return entry->from_s || entry->until_s;
+}
+
 static uint64_t next_change(const struct entry *entry, uint64_t realtime_s)
 {
     if (realtime_s < entry->from_s)
@@ -241,7 +247,9 @@ static void leave_lanes(struct fg_roster *roster, uint32_t slot)
 static int join(struct fg_roster *roster, uint32_t slot)
 {
     const char *tags = tags_of(entry_of(roster, slot));
-    int r = fg_timeline_reserve(&roster->timeline);
+    int r = 0;
+    if (has_window(entry_of(roster, slot)))
+        r = fg_timeline_reserve(&roster->timeline, roster->windows + 1);
     if (r == 0)
         r = fg_slots_add(&roster->open, slot); // for now: `refresh` says whether it is
     if (r == 0)
@@ -254,8 +262,10 @@ static int join(struct fg_roster *roster, uint32_t slot)
     if (r < 0) {
         fg_slots_remove(&roster->open, slot);
         leave_lanes(roster, slot);
+        return r;
     }
-    return r;
+    roster->windows += has_window(entry_of(roster, slot));
+    return 0;
 }
 
 static void leave(struct fg_roster *roster, uint32_t slot)
@@ -266,6 +276,7 @@ static void leave(struct fg_roster *roster, uint32_t slot)
     leave_lanes(roster, slot);
     fg_slots_remove(&roster->open, slot);
     fg_timeline_set(&roster->timeline, slot, UINT64_MAX);
+    roster->windows -= has_window(entry_of(roster, slot));
 }
 
 static void empty_entry(struct fg_roster *roster, uint32_t slot)

@@ -38,11 +38,13 @@ static void settle(struct fg_timeline *t, uint32_t at, struct fg_due due)
         sink(t, at, due);
 }
 
-int fg_timeline_reserve(struct fg_timeline *timeline)
+int fg_timeline_reserve(struct fg_timeline *timeline, uint32_t slots)
 {
-    if (timeline->count < timeline->room)
+    uint32_t room = timeline->room ? timeline->room : 64;
+    while (room < slots)
+        room *= 2;
+    if (room == timeline->room)
         return 0;
-    uint32_t room = timeline->room ? timeline->room * 2 : 64;
     struct fg_due *heap = realloc(timeline->heap, room * sizeof *heap);
     if (!heap)
         return -ENOMEM;

@@ -25,8 +25,8 @@ struct fg_timeline {
     void *context;
 };
 
-// Makes room for one more slot, so that fg_timeline_set can't fail. 0 or -ENOMEM.
-int fg_timeline_reserve(struct fg_timeline *timeline);
+// Makes room for so many slots in all, for whom fg_timeline_set can't fail then. 0 or -ENOMEM.
+int fg_timeline_reserve(struct fg_timeline *timeline, uint32_t slots);
 // Sets when the slot is due, in place of what it waited for; UINT64_MAX: never.
 void fg_timeline_set(struct fg_timeline *timeline, uint32_t slot, uint64_t time_s);
 void fg_timeline_clear(struct fg_timeline *timeline); // frees; empty again

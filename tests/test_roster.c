@@ -114,9 +114,9 @@ static void test_timeline(void **state)
         due[i] = UINT64_MAX;
     }
     for (unsigned i = 0; i < 20000; i++) {
-        uint32_t slot = random_below(WAITING);
+        uint32_t slot = random_below(i < WAITING ? i + 1 : WAITING);
         due[slot] = random_below(3) ? random_below(1000) : UINT64_MAX;
-        assert_int_equal(fg_timeline_reserve(&timeline), 0);
+        assert_int_equal(fg_timeline_reserve(&timeline, 1 + i % WAITING), 0);
         fg_timeline_set(&timeline, slot, due[slot]);
         if (i % 100)
             continue;
