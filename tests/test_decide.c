@@ -212,6 +212,81 @@ static void test_admit(void **state)
     assert_int_equal(fg_decide_counters(decide)->after_decision, 10);
 }
 
+// Several tracks wait and are searched together; whatever touches one that waits settles first.
+static void take(const struct fg_wire_message *m)
+{
+    fg_decide_take(decide, m, now_ns, NOW_S);
+}
+
+static void test_batch(void **state)
+{
+    (void)state;
+    enrol("alpha", vector(1, 0, 0, 3));
+    enrol("beta", vector(0, 1, 0, 3));
+    take(probe_message("lane", "cam", 1, vector(.8f, 0, 0, 5)));
+    take(probe_message("lane", "cam", 2, stranger(6)));
+    take(probe_message("lane", "cam", 3, vector(0, .8f, 0, 5)));
+    assert_int_equal(n_seen, 0);
+    fg_decide_settle(decide, now_ns, NOW_S);
+    assert_int_equal(n_seen, 3);
+    expect(0, FG_ADMIT, "matched");
+    assert_string_equal(seen[0].subject, "alpha");
+    expect(1, FG_RETRY, "more_evidence");
+    expect(2, FG_ADMIT, "matched");
+    assert_string_equal(seen[2].subject, "beta");
+    fg_decide_settle(decide, now_ns, NOW_S);
+    assert_int_equal(n_seen, 3);
+    take(probe_message("lane", "cam", 2, stranger(6)));
+    take(probe_message("lane", "cam", 2, stranger(6))); // its second was judged before
+    fg_decide_settle(decide, now_ns, NOW_S);
+    assert_int_equal(n_seen, 4);
+    expect(3, FG_DENY, "no_match"); // three probes, three searches
+}
+
+static void test_batch_and_loss(void **state)
+{
+    (void)state;
+    enrol("alpha", vector(1, 0, 0, 3));
+    take(probe_message("lane", "cam", 1, vector(.8f, 0, 0, 5)));
+    struct fg_wire_message *m = message(FG_WIRE_NOTICE, "lane", "cam");
+    m->notice.track = 1;
+    m->notice.reason = FG_REASON_TRACK_LOST;
+    take(m);
+    expect_last(FG_ADMIT, "matched", 1); // judged before it went
+    fg_decide_settle(decide, now_ns, NOW_S);
+    assert_int_equal(n_seen, 1);
+}
+
+static void test_batch_is_bounded(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < FG_DECIDE_BATCH; i++) {
+        assert_int_equal(n_seen, 0);
+        take(probe_message("lane", "cam", i + 1, stranger(4 + i % 8)));
+    }
+    assert_int_equal(n_seen, FG_DECIDE_BATCH);
+    take(probe_message("lane", "cam", 99, stranger(4)));
+    pass_time(0); // a tick settles
+    assert_int_equal(n_seen, FG_DECIDE_BATCH + 1);
+}
+
+// A full table gives the place of whoever waits to nobody before they are judged.
+static void test_batch_and_overflow(void **state)
+{
+    (void)state;
+    enrol("alpha", vector(1, 0, 0, 3));
+    for (unsigned i = 0; i < FG_DECIDE_TRACKS; i++)
+        take(probe_message("lane", "cam", i + 1, i ? stranger(4 + i % 8) : vector(1, 0, 0, 3)));
+    unsigned before = n_seen;
+    for (unsigned i = 0; i < 40; i++)
+        take(probe_message("lane", "cam", 1000 + i, stranger(4 + i % 8)));
+    fg_decide_settle(decide, now_ns, NOW_S);
+    assert_int_equal(n_seen,
+                     before + 40 + (before < FG_DECIDE_TRACKS ? FG_DECIDE_TRACKS - before : 0));
+    expect(0, FG_ADMIT, "matched");
+    assert_int_equal(fg_decide_counters(decide)->dropped, 40);
+}
+
 // The threshold comes from the policy: the same probe passes at one rate and not at another.
 static void test_threshold(void **state)
 {
@@ -844,6 +919,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_admit),
+        TEST(test_batch),
+        TEST(test_batch_and_loss),
+        TEST(test_batch_is_bounded),
+        TEST(test_batch_and_overflow),
         TEST(test_threshold),
         TEST(test_deny),
         TEST(test_deny_by_time),
