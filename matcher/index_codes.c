@@ -68,30 +68,40 @@ void fg_coding_init(struct fg_coding *coding, unsigned dimension, unsigned bits,
 
 // ---- templates ---------------------------------------------------------------------------------
 
-static void put_code(const struct fg_coding *coding, uint8_t *block, unsigned at, unsigned i,
-                     unsigned code)
-{
-    unsigned bit = i * coding->bits; // of the template's code bytes
-    block[(size_t)(bit / 8) * FG_BLOCK + at] |= (uint8_t)(code << bit % 8);
-}
-
 void fg_code_clear(const struct fg_coding *coding, uint8_t *block, unsigned at)
 {
     for (unsigned row = 0; row < coding->rows + 2; row++)
         block[(size_t)row * FG_BLOCK + at] = 0;
 }
 
+// The code bytes of a turned vector, and its <x, g> and <g, g>. `bits` is known to the compiler.
+static inline void code_vector(const struct fg_coding *coding, unsigned bits, const float *turned,
+                               uint8_t *code, double *ret_agree, double *ret_square)
+{
+    float root = sqrtf((float)coding->dimension);
+    double agree = 0, square = 0;
+    memset(code, 0, coding->rows);
+    for (unsigned i = 0; i < coding->dimension; i++) {
+        unsigned level_code = code_of(bits, (double)(turned[i] * root));
+        double l = (double)coding->levels[level_code];
+        agree += (double)turned[i] * l;
+        square += l * l;
+        code[i * bits / 8] |= (uint8_t)(level_code << i * bits % 8);
+    }
+    *ret_agree = agree;
+    *ret_square = square;
+}
+
 bool fg_code_write(const struct fg_coding *coding, const float *turned, uint8_t *block, unsigned at)
 {
-    double agree = 0, square = 0, root = sqrt(coding->dimension);
-    fg_code_clear(coding, block, at);
-    for (unsigned i = 0; i < coding->dimension; i++) {
-        unsigned code = code_of(coding->bits, turned[i] * root);
-        double l = (double)coding->levels[code];
-        agree += turned[i] * l;
-        square += l * l;
-        put_code(coding, block, at, i, code);
-    }
+    uint8_t code[FG_CODE_ROWS];
+    double agree, square;
+    if (coding->bits == 1)
+        code_vector(coding, 1, turned, code, &agree, &square);
+    else if (coding->bits == 2)
+        code_vector(coding, 2, turned, code, &agree, &square);
+    else
+        code_vector(coding, 4, turned, code, &agree, &square);
     double stray = sqrt(fmax(0, square - agree * agree));
     // Rounded so that the threshold only ever falls.
     double agree_byte = floor((agree - (double)coding->agree_from) / (double)coding->agree_step);
@@ -100,8 +110,11 @@ bool fg_code_write(const struct fg_coding *coding, const float *turned, uint8_t 
         fg_code_clear(coding, block, at);
         return false;
     }
+    for (unsigned row = 0; row < coding->rows; row++)
+        block[(size_t)row * FG_BLOCK + at] = code[row];
     block[(size_t)coding->rows * FG_BLOCK + at] = (uint8_t)fmin(agree_byte, BYTE_MOST);
     block[(size_t)(coding->rows + 1) * FG_BLOCK + at] = (uint8_t)stray_byte;
+    explicit_bzero(code, coding->rows);
     return true;
 }
 
