@@ -11,15 +11,19 @@ static uint32_t *buckets_of(const struct fg_ids *ids)
     return (uint32_t *)(void *)ids->buckets.base;
 }
 
-static uint32_t bucket_of(const struct fg_ids *ids, const char *id)
+static uint32_t hash_of(const char *id)
 {
     uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
     for (; *id; id++)
         hash = (hash ^ (uint8_t)*id) * 0x100000001b3u;
-    uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
+    return (uint32_t)(hash ^ (hash >> 32));
+}
+
+static uint32_t *bucket_of(const struct fg_ids *ids, uint32_t hash)
+{
     // Buckets before the next to be split have been split already.
-    uint32_t at = folded & (2 * ids->low - 1);
-    return at < ids->n ? at : at - ids->low;
+    uint32_t at = hash & (2 * ids->low - 1);
+    return &buckets_of(ids)[at < ids->n ? at : at - ids->low];
 }
 
 int fg_ids_init(struct fg_ids *ids, uint64_t most)
@@ -39,18 +43,33 @@ void fg_ids_finish(struct fg_ids *ids)
     fg_pages_free(&ids->buckets);
 }
 
+void fg_ids_expect(struct fg_ids *ids, uint64_t count)
+{
+    uint32_t n = ids->n;
+    while (n < count && n <= UINT32_MAX / 4)
+        n *= 2;
+    if (ids->count > 0 || fg_pages_grow(&ids->buckets, n * sizeof(uint32_t)) < 0)
+        return;
+    memset(ids->buckets.base, 0xff, n * sizeof(uint32_t));
+    ids->n = ids->low = n;
+}
+
 uint32_t fg_ids_find(const struct fg_ids *ids, const char *id)
 {
-    uint32_t slot = buckets_of(ids)[bucket_of(ids, id)];
-    while (slot != FG_NO_ID && strcmp(ids->id(ids->context, slot), id) != 0)
-        slot = *ids->next(ids->context, slot);
+    uint32_t hash = hash_of(id), slot = *bucket_of(ids, hash);
+    for (const struct fg_id_link *link; slot != FG_NO_ID; slot = link->next) {
+        link = ids->link(ids->context, slot);
+        if (link->hash == hash && strcmp(ids->id(ids->context, slot), id) == 0)
+            break;
+    }
     return slot;
 }
 
 static void link_slot(struct fg_ids *ids, uint32_t slot)
 {
-    uint32_t *head = &buckets_of(ids)[bucket_of(ids, ids->id(ids->context, slot))];
-    *ids->next(ids->context, slot) = *head;
+    struct fg_id_link *link = ids->link(ids->context, slot);
+    uint32_t *head = bucket_of(ids, link->hash);
+    link->next = *head;
     *head = slot;
 }
 
@@ -61,7 +80,7 @@ static void split(struct fg_ids *ids)
     buckets[ids->n - ids->low] = buckets[ids->n] = FG_NO_ID;
     ids->n++;
     while (slot != FG_NO_ID) {
-        uint32_t next = *ids->next(ids->context, slot);
+        uint32_t next = ids->link(ids->context, slot)->next;
         link_slot(ids, slot);
         slot = next;
     }
@@ -78,14 +97,16 @@ void fg_ids_add(struct fg_ids *ids, uint32_t slot)
 {
     if (ids->count++ >= ids->n)
         split(ids);
+    ids->link(ids->context, slot)->hash = hash_of(ids->id(ids->context, slot));
     link_slot(ids, slot);
 }
 
 void fg_ids_remove(struct fg_ids *ids, uint32_t slot)
 {
-    uint32_t *at = &buckets_of(ids)[bucket_of(ids, ids->id(ids->context, slot))];
+    const struct fg_id_link *link = ids->link(ids->context, slot);
+    uint32_t *at = bucket_of(ids, link->hash);
     while (*at != slot)
-        at = ids->next(ids->context, *at);
-    *at = *ids->next(ids->context, slot);
+        at = &ids->link(ids->context, *at)->next;
+    *at = link->next;
     ids->count--;
 }

@@ -17,7 +17,7 @@ struct entry { // by index slot; without an id: free
     char *id;
     char *words; // lanes, then tags, each list packed as in fg_member; NULL: none of either
     uint64_t from_s, until_s;
-    uint32_t next;   // slot in the same bucket of ids
+    struct fg_id_link link;
     uint32_t due_at; // place in the timeline
 };
 
@@ -56,9 +56,9 @@ static const char *id_of(const void *roster, uint32_t slot)
     return entry_of(roster, slot)->id;
 }
 
-static uint32_t *next_of(void *roster, uint32_t slot)
+static struct fg_id_link *link_of(const void *roster, uint32_t slot)
 {
-    return &entry_of(roster, slot)->next;
+    return &entry_of(roster, slot)->link;
 }
 
 static uint32_t *due_of(void *roster, uint32_t slot)
@@ -73,7 +73,7 @@ int fg_roster_create(const struct fg_index_options *index, struct fg_roster **re
         return -ENOMEM;
     roster->dimension = index->dimension;
     roster->generation = 1;
-    roster->ids = (struct fg_ids){.id = id_of, .next = next_of, .context = roster};
+    roster->ids = (struct fg_ids){.id = id_of, .link = link_of, .context = roster};
     roster->timeline = (struct fg_timeline){.place = due_of, .context = roster};
     int r = fg_index_create(index, &roster->index);
     if (r == 0)
@@ -345,6 +345,11 @@ bool fg_roster_remove(struct fg_roster *roster, const char *id)
         return false;
     take_out(roster, slot);
     return true;
+}
+
+void fg_roster_expect(struct fg_roster *roster, uint64_t count)
+{
+    fg_ids_expect(&roster->ids, count);
 }
 
 bool fg_roster_tend(struct fg_roster *roster, uint64_t budget_ns)

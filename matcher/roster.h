@@ -25,6 +25,8 @@ enum fg_access { FG_ACCESS_OPEN, FG_ACCESS_NOT_VALID_NOW, FG_ACCESS_WRONG_LANE }
 int fg_roster_create(const struct fg_index_options *index, struct fg_roster **ret);
 void fg_roster_destroy(struct fg_roster *roster); // wipes; accepts NULL
 
+// Says how many will be put, before the first: they go in faster then.
+void fg_roster_expect(struct fg_roster *roster, uint64_t count);
 // Adds a subject or replaces the one of the same id. -ENOMEM, -EINVAL (dimension): unchanged.
 int fg_roster_put(struct fg_roster *roster, const struct fg_member *member);
 bool fg_roster_remove(struct fg_roster *roster, const char *id); // false: not there

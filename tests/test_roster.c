@@ -175,7 +175,7 @@ static void test_groups(void **state)
 
 static struct {
     char id[8];
-    uint32_t next;
+    struct fg_id_link link;
 } names[NAMES];
 
 static const char *name_of(const void *context, uint32_t slot)
@@ -184,29 +184,38 @@ static const char *name_of(const void *context, uint32_t slot)
     return names[slot].id;
 }
 
-static uint32_t *next_of(void *context, uint32_t slot)
+static struct fg_id_link *link_of(const void *context, uint32_t slot)
 {
     (void)context;
-    return &names[slot].next;
+    return &names[slot].link;
 }
 
-static void test_ids(void **state)
+static void fill_and_empty(uint64_t expected)
 {
-    (void)state;
-    struct fg_ids ids = {.id = name_of, .next = next_of};
+    struct fg_ids ids = {.id = name_of, .link = link_of};
     assert_int_equal(fg_ids_init(&ids, NAMES), 0);
+    fg_ids_expect(&ids, expected);
     for (uint32_t i = 0; i < NAMES; i++) {
         snprintf(names[i].id, sizeof names[i].id, "%u", i);
         assert_int_equal(fg_ids_reserve(&ids), 0);
         fg_ids_add(&ids, i);
         assert_int_equal(fg_ids_find(&ids, names[i / 2].id), i / 2);
     }
+    fg_ids_expect(&ids, 10 * NAMES); // too late, and harmless
     for (uint32_t i = 0; i < NAMES; i += 3)
         fg_ids_remove(&ids, i);
     for (uint32_t i = 0; i < NAMES; i++)
         assert_int_equal(fg_ids_find(&ids, names[i].id), i % 3 ? i : FG_NO_ID);
     assert_int_equal(fg_ids_find(&ids, "nobody"), FG_NO_ID);
     fg_ids_finish(&ids);
+}
+
+static void test_ids(void **state)
+{
+    (void)state;
+    fill_and_empty(0);
+    fill_and_empty(NAMES / 2);
+    fill_and_empty(UINT64_MAX); // more than there is room for
 }
 
 // ---- the roster ---------------------------------------------------------------------------------
