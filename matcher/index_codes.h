@@ -47,7 +47,7 @@ void fg_code_clear(const struct fg_coding *coding, uint8_t *block, unsigned at);
 
 // A probe's tables, and what the thresholds of its test follow from.
 struct fg_code_probe {
-    _Alignas(64) uint8_t tables[2 * FG_CODE_ROWS * 16];
+    uint8_t tables[2 * FG_CODE_ROWS * 16] __attribute__((aligned(64)));
     double base, step; // <q, g> = base + step * S, but for rounding
     double rounding;   // by which base + step * S may be too small
     struct fg_lookup lookup;

@@ -16,9 +16,12 @@ extern "C" {
 #define FG_SCORE_LANES 16 // a row's length is a multiple, so that rows are aligned
 
 struct fg_score_probe {
-    _Alignas(64) float laid[FG_TEMPLATE_MAX];   // the unit probe in the order of its additions
-    _Alignas(64) float unit[FG_TEMPLATE_MAX];   // the unit probe, zeros up to the stride
-    _Alignas(64) int8_t small[FG_TEMPLATE_MAX]; // unit / small_scale, rounded, -127..127
+    float laid[FG_TEMPLATE_MAX]
+        __attribute__((aligned(64))); // the unit probe in the order of its additions
+    float unit[FG_TEMPLATE_MAX]
+        __attribute__((aligned(64))); // the unit probe, zeros up to the stride
+    int8_t small[FG_TEMPLATE_MAX]
+        __attribute__((aligned(64))); // unit / small_scale, rounded, -127..127
     float small_scale;
     float small_error; // length of unit - small_scale * small
 };

@@ -452,7 +452,7 @@ static int ask_some(const struct fg_roster *roster, struct fg_question *question
 {
     const struct fg_slots *sets[ASK][SETS];
     struct fg_index_query queries[ASK];
-    struct fg_candidate best[ASK];
+    struct fg_candidate best[ASK] = {{0}};
     for (unsigned i = 0; i < count; i++) {
         unsigned n = sets_of(roster, questions[i].lane, sets[i]);
         bool some = add_tags(roster, &questions[i], sets[i], &n);
@@ -494,7 +494,7 @@ const char *fg_roster_search(struct fg_roster *roster, const float *probe, float
 enum fg_access fg_roster_refusal(const struct fg_roster *roster, const float *probe, float score,
                                  const char *lane, uint64_t realtime_s)
 {
-    struct fg_candidate best;
+    struct fg_candidate best = {0};
     struct fg_index_query query = {.probe = probe, .threshold = score, .best = &best, .k = 1};
     int r = fg_index_search(roster->index, &query, 1, NULL);
     return r == 0 && query.found ? access_of(entry_of(roster, best.slot), lane, realtime_s)

@@ -119,7 +119,7 @@ static void compare(const struct fg_index *index, const struct fg_template *tmpl
                     const float *probe, float threshold, const struct fg_slots *const *sets,
                     unsigned n_sets)
 {
-    struct naive expected[COUNT];
+    struct naive expected[COUNT] = {{0}};
     struct fg_candidate got[K], again[K];
     unsigned n = 0;
     for (uint32_t i = 0; i < COUNT; i++) {
@@ -171,12 +171,12 @@ static void compare_all(const struct fg_index_options *options, struct fg_templa
     for (int round = 0; round < 6; round++) {
         uint32_t mate = random_below(COUNT);
         beside(&tmpls[mate], d, d > 1 ? 0.8 : 1, probe);
-        compare(index, tmpls, d, probe, -1, round % 2 ? sets : NULL, round % 2 ? 2 : 0);
-        compare(index, tmpls, d, probe, 0.5f, round % 2 ? sets : NULL, round % 2 ? 2 : 0);
+        compare(index, tmpls, d, probe, -1, sets, round % 2 ? 2 : 0);
+        compare(index, tmpls, d, probe, 0.5f, sets, round % 2 ? 2 : 0);
         compare(index, tmpls, d, probe, 0.1f, sets + 1, 1);
         compare(index, tmpls, d, probe, -0.5f, list, 2);
         random_unit(probe, d);
-        compare(index, tmpls, d, probe, 1.5f / sqrtf((float)d), NULL, 0);
+        compare(index, tmpls, d, probe, 1.5f / sqrtf((float)d), sets, 0);
     }
     fg_slots_clear(&third);
     fg_slots_clear(&few);
