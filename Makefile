@@ -103,13 +103,14 @@ BENCH    := contest figures kinds onnx peak peer
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine \
-         footage frame gallery graph image index jpeg_window json libcamera matcher played_camera \
-         quality roster sampler shot source subject swap tally tflite tools track v4l2 wire
+         footage frame gallery graph image index index_kernels jpeg_window json libcamera matcher \
+         played_camera quality roster sampler shot source subject swap tally tflite tools track \
+         v4l2 wire
 SCRIPTS      := setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery \
-                graph image index jpeg_window json libcamera played_camera quality roster sampler shot \
-                source subject tflite v4l2 wire
+                graph image index index_kernels jpeg_window json libcamera played_camera quality \
+                roster sampler shot source subject tflite v4l2 wire
 TEST_HELPERS := fake_v4l2 operators quantise reference rig small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.
 VM_CAMERA    := uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_redir uvc_stream

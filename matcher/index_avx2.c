@@ -90,6 +90,13 @@ AVX2 static void scan(const uint8_t *blocks, size_t count, const struct fg_looku
 
 // ---- rows ---------------------------------------------------------------------------------------
 
+// A test of rows, 8 at a time.
+struct test {
+    const int8_t *probe;
+    size_t stride;
+    float least;
+};
+
 // A pair's products are at most 2 * 128 * 127: they fit 16 bits.
 INLINE __m256i add_products(__m256i sum, __m256i row, __m256i probe)
 {
@@ -113,72 +120,80 @@ INLINE __m256i sum_each(const __m256i s[8])
                             _mm256_permute2x128_si256(low, high, 0x31));
 }
 
-INLINE __m256i dot_each(const int8_t *const rows[8], const int8_t *probe, size_t stride,
-                        size_t ahead)
+INLINE void fetch(const int8_t *row, size_t stride)
+{
+    for (size_t at = 0; at < stride; at += 64)
+        _mm_prefetch((const char *)row + at, _MM_HINT_T0);
+}
+
+// Row after row, in the order of memory, which the processor then fetches ahead.
+INLINE __m256i add_row_products(const struct test *t, const int8_t *row)
+{
+    __m256i sum = _mm256_setzero_si256();
+    size_t at = 0;
+    for (; at + 32 <= t->stride; at += 32)
+        sum = add_products(sum, load(row + at), load(t->probe + at));
+    if (at < t->stride)
+        sum = add_products(sum, load_half(row + at), load_half(t->probe + at));
+    return sum;
+}
+
+// Of the rows slots[0..8), or of 8 that follow each other. The 8 slots after these come next.
+INLINE __m256i dot_each(const struct test *t, const int8_t *rows, const uint32_t *slots)
 {
     __m256i sums[8];
-    size_t at = 0;
-    for (int i = 0; i < 8; i++)
-        sums[i] = _mm256_setzero_si256();
-    for (; at + 32 <= stride; at += 32) {
-        const __m256i values = load(probe + at);
-        for (int i = 0; i < 8; i++) {
-            if (ahead && at % 64 == 0)
-                _mm_prefetch((const char *)rows[i] + at + ahead, _MM_HINT_T0);
-            sums[i] = add_products(sums[i], load(rows[i] + at), values);
-        }
+    for (size_t i = 0; i < 8; i++) {
+        if (slots)
+            fetch(rows + slots[8 + i] * t->stride, t->stride);
+        sums[i] = add_row_products(t, rows + (slots ? slots[i] : i) * t->stride);
     }
-    for (int i = 0; i < 8 && at < stride; i++)
-        sums[i] = add_products(sums[i], load_half(rows[i] + at), load_half(probe + at));
     return sum_each(sums);
 }
 
-INLINE unsigned pass(__m256i dots, __m256 scales, float least)
+INLINE unsigned pass(const struct test *t, __m256i dots, __m256 scales)
 {
-    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(
-        _mm256_mul_ps(_mm256_cvtepi32_ps(dots), scales), _mm256_set1_ps(least), _CMP_GE_OQ));
+    const __m256 scores = _mm256_mul_ps(_mm256_cvtepi32_ps(dots), scales);
+    return (unsigned)_mm256_movemask_ps(
+        _mm256_cmp_ps(scores, _mm256_set1_ps(t->least), _CMP_GE_OQ));
+}
+
+INLINE uint64_t flat_of(const struct test *t, const int8_t *rows, const float *scales)
+{
+    uint64_t passed = 0;
+    for (unsigned first = 0; first < FG_BLOCK; first += 8) {
+        const __m256i dots = dot_each(t, rows + first * t->stride, NULL);
+        passed |= (uint64_t)pass(t, dots, _mm256_loadu_ps(scales + first)) << first;
+    }
+    return passed;
 }
 
 AVX2 static uint64_t flat(const int8_t *rows, size_t stride, const float *scales,
                           const int8_t *probe, float least)
 {
-    uint64_t passed = 0;
-    for (unsigned first = 0; first < FG_BLOCK; first += 8) {
-        const int8_t *each[8];
-        for (unsigned i = 0; i < 8; i++)
-            each[i] = rows + (first + i) * stride;
-        const __m256i dots = dot_each(each, probe, stride, AHEAD);
-        passed |= (uint64_t)pass(dots, _mm256_loadu_ps(scales + first), least) << first;
-    }
-    return passed;
-}
-
-INLINE void fetch(const int8_t *row, size_t stride, const float *scale)
-{
-    _mm_prefetch((const char *)scale, _MM_HINT_T0);
-    for (size_t at = 0; at < stride; at += 64)
-        _mm_prefetch((const char *)row + at, _MM_HINT_T0);
+    if (stride == 64) // the default model's: without loops
+        return flat_of(&(struct test){probe, 64, least}, rows, scales);
+    return flat_of(&(struct test){probe, stride, least}, rows, scales);
 }
 
 // Eight slots at a time, the last one again where there are fewer.
 AVX2 static unsigned some(const int8_t *rows, size_t stride, const float *scales,
                           const int8_t *probe, float least, uint32_t *slots, unsigned count)
 {
+    const struct test t = {probe, stride, least};
     unsigned kept = 0;
     for (unsigned first = 0; first < count; first += 8) {
         const unsigned n = count - first < 8 ? count - first : 8;
-        const int8_t *each[8];
+        uint32_t slot[16];
         float scale[8];
+        for (unsigned i = 0; i < 16; i++)
+            slot[i] = slots[first + i < count ? first + i : count - 1];
         for (unsigned i = 0; i < 8; i++) {
-            const uint32_t slot = slots[first + (i < n ? i : n - 1)];
-            each[i] = rows + slot * stride;
-            scale[i] = scales[slot];
+            scale[i] = scales[slot[i]];
+            _mm_prefetch((const char *)(scales + slot[8 + i]), _MM_HINT_T0);
         }
-        for (unsigned i = first + 8; i < count && i < first + 16; i++)
-            fetch(rows + slots[i] * stride, stride, scales + slots[i]);
-        unsigned passed = pass(dot_each(each, probe, stride, 0), _mm256_loadu_ps(scale), least);
+        unsigned passed = pass(&t, dot_each(&t, rows, slot), _mm256_loadu_ps(scale));
         for (passed &= (1u << n) - 1; passed; passed &= passed - 1)
-            slots[kept++] = slots[first + (unsigned)__builtin_ctz(passed)];
+            slots[kept++] = slot[__builtin_ctz(passed)];
     }
     return kept;
 }
@@ -200,7 +215,7 @@ AVX2 static void rotate_one(const float *transposed, size_t dimension, const flo
     }
 }
 
-#define TOGETHER 6 // vectors
+#define TOGETHER 4 // vectors
 
 // `wide` times 8 elements of TOGETHER vectors.
 INLINE void rotate_part(const float *transposed, size_t dimension, int wide, const float *in,

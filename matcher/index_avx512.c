@@ -136,7 +136,8 @@ INLINE_VNNI __m512i start_vnni(const int8_t *probe, size_t stride)
     return _mm512_sub_epi32(_mm512_setzero_si512(), sum);
 }
 
-// a's and b's lanes added to their neighbours, `apart` lanes away: half as many of each.
+// Half the lanes are a's and half b's, each the sum of two: a tree of these adds up 16 vectors at
+// once. The names say how many lanes, of 32 bits, are moved together.
 INLINE __m512i fold_1(__m512i a, __m512i b)
 {
     return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
@@ -167,28 +168,35 @@ INLINE void fetch(const int8_t *row, size_t stride)
         _mm_prefetch((const char *)row + at, _MM_HINT_T0);
 }
 
-INLINE __m512i dot_each(const struct test *t, const int8_t *const rows[16], size_t ahead)
+// Row after row, in the order of memory, which the processor then fetches ahead.
+INLINE __m512i add_row_products(const struct test *t, const int8_t *row)
 {
     const __mmask64 last = last_bytes(t->stride);
-    __m512i sums[16];
+    __m512i sum = t->start;
     size_t at = 0;
-    for (int i = 0; i < 16; i++)
-        sums[i] = t->start;
-    for (; at + 64 <= t->stride; at += 64) {
-        const __m512i probe = load(t->probe + at);
-        for (int i = 0; i < 16; i++) {
-            if (ahead)
-                _mm_prefetch((const char *)rows[i] + at + ahead, _MM_HINT_T0);
-            sums[i] = t->step(sums[i], load(rows[i] + at), probe);
-        }
-    }
-    if (last) {
-        const __m512i probe = _mm512_maskz_loadu_epi8(last, t->probe + at);
-        for (int i = 0; i < 16; i++) {
-            if (ahead)
-                _mm_prefetch((const char *)rows[i] + at + ahead, _MM_HINT_T0);
-            sums[i] = t->step(sums[i], _mm512_maskz_loadu_epi8(last, rows[i] + at), probe);
-        }
+    for (; at + 64 <= t->stride; at += 64)
+        sum = t->step(sum, load(row + at), load(t->probe + at));
+    if (last)
+        sum = t->step(sum, _mm512_maskz_loadu_epi8(last, row + at),
+                      _mm512_maskz_loadu_epi8(last, t->probe + at));
+    return sum;
+}
+
+// Of the rows slots[0..16), or of 16 that follow each other. The 16 slots after these come next.
+INLINE __m512i dot_each(const struct test *t, const int8_t *rows, const uint32_t *slots)
+{
+    const __mmask64 bytes = UINT64_MAX >> (t->stride < 64 ? 64 - t->stride : 0);
+    const __m512i probe = _mm512_maskz_loadu_epi8(bytes, t->probe);
+    __m512i sums[16];
+    for (size_t i = 0; i < 16; i++) {
+        const int8_t *row = rows + (slots ? slots[i] : i) * t->stride;
+        __asm__ volatile("" ::: "memory"); // or the compiler loads the rows in another order
+        if (slots)
+            fetch(rows + slots[16 + i] * t->stride, t->stride);
+        if (t->stride > 64)
+            sums[i] = add_row_products(t, row);
+        else
+            sums[i] = t->step(t->start, _mm512_maskz_loadu_epi8(bytes, row), probe);
     }
     return sum_each(sums);
 }
@@ -199,40 +207,41 @@ INLINE __mmask16 pass(const struct test *t, __m512i dots, __m512 scales)
                               _mm512_set1_ps(t->least), _CMP_GE_OQ);
 }
 
-INLINE uint64_t flat_by(struct test t, const int8_t *rows, const float *scales)
+INLINE uint64_t flat_of(const struct test *t, const int8_t *rows, const float *scales)
 {
     uint64_t passed = 0;
     for (unsigned first = 0; first < FG_BLOCK; first += 16) {
-        const int8_t *each[16];
-        for (unsigned i = 0; i < 16; i++)
-            each[i] = rows + (first + i) * t.stride;
-        const __mmask16 some = pass(&t, dot_each(&t, each, AHEAD), _mm512_loadu_ps(scales + first));
-        passed |= (uint64_t)some << first;
+        const __m512i dots = dot_each(t, rows + first * t->stride, NULL);
+        passed |= (uint64_t)pass(t, dots, _mm512_loadu_ps(scales + first)) << first;
     }
     return passed;
 }
 
-// The rows of 16 slots, the last slot's again where there are fewer.
+INLINE uint64_t flat_by(struct test t, const int8_t *rows, const float *scales)
+{
+    if (t.stride == 64) // the default model's: without loops
+        return flat_of(&(struct test){t.step, t.start, t.probe, 64, t.least}, rows, scales);
+    return flat_of(&t, rows, scales);
+}
+
+// Sixteen slots at a time, the last one again where there are fewer.
 INLINE unsigned some_by(struct test t, const int8_t *rows, const float *scales, uint32_t *slots,
                         unsigned count)
 {
     unsigned kept = 0;
     for (unsigned first = 0; first < count; first += 16) {
         const unsigned n = count - first < 16 ? count - first : 16;
-        const int8_t *each[16];
+        uint32_t slot[32];
         float scale[16];
+        for (unsigned i = 0; i < 32; i++)
+            slot[i] = slots[first + i < count ? first + i : count - 1];
         for (unsigned i = 0; i < 16; i++) {
-            const uint32_t slot = slots[first + (i < n ? i : n - 1)];
-            each[i] = rows + slot * t.stride;
-            scale[i] = scales[slot];
+            scale[i] = scales[slot[i]];
+            _mm_prefetch((const char *)(scales + slot[16 + i]), _MM_HINT_T0);
         }
-        for (unsigned i = first + 16; i < count && i < first + 32; i++) {
-            fetch(rows + slots[i] * t.stride, t.stride);
-            _mm_prefetch((const char *)(scales + slots[i]), _MM_HINT_T0);
-        }
-        unsigned passed = pass(&t, dot_each(&t, each, 0), _mm512_loadu_ps(scale));
+        unsigned passed = pass(&t, dot_each(&t, rows, slot), _mm512_loadu_ps(scale));
         for (passed &= (1u << n) - 1; passed; passed &= passed - 1)
-            slots[kept++] = slots[first + (unsigned)__builtin_ctz(passed)];
+            slots[kept++] = slot[__builtin_ctz(passed)];
     }
     return kept;
 }

@@ -126,18 +126,37 @@ INLINE_DOT int32x4_t step_dot(int32x4_t sum, int8x16_t row, int8x16_t probe)
     return vdotq_s32(sum, row, probe);
 }
 
-INLINE int32x4_t dot_each(const struct test *t, const int8_t *const rows[4], size_t ahead)
+INLINE void fetch(const int8_t *row, size_t stride)
+{
+    for (size_t at = 0; at < stride; at += 64)
+        __builtin_prefetch(row + at);
+}
+
+// Row after row, in the order of memory, which the processor then fetches ahead; four sums, because
+// one has to wait for itself.
+INLINE int32x4_t add_row_products(const struct test *t, const int8_t *row)
 {
     int32x4_t sums[4];
+    size_t at = 0;
     for (int i = 0; i < 4; i++)
         sums[i] = vdupq_n_s32(0);
-    for (size_t at = 0; at < t->stride; at += 16) {
-        const int8x16_t probe = vld1q_s8(t->probe + at);
-        for (int i = 0; i < 4; i++) {
-            if (ahead && at % 64 == 0)
-                __builtin_prefetch(rows[i] + at + ahead);
-            sums[i] = t->step(sums[i], vld1q_s8(rows[i] + at), probe);
-        }
+    for (; at + 64 <= t->stride; at += 64)
+        for (size_t i = 0; i < 4; i++)
+            sums[i] =
+                t->step(sums[i], vld1q_s8(row + at + 16 * i), vld1q_s8(t->probe + at + 16 * i));
+    for (; at < t->stride; at += 16)
+        sums[0] = t->step(sums[0], vld1q_s8(row + at), vld1q_s8(t->probe + at));
+    return vaddq_s32(vaddq_s32(sums[0], sums[1]), vaddq_s32(sums[2], sums[3]));
+}
+
+// Of the rows slots[0..4), or of 4 that follow each other. slots[8..12) come soon.
+INLINE int32x4_t dot_each(const struct test *t, const int8_t *rows, const uint32_t *slots)
+{
+    int32x4_t sums[4];
+    for (size_t i = 0; i < 4; i++) {
+        if (slots)
+            fetch(rows + slots[8 + i] * t->stride, t->stride);
+        sums[i] = add_row_products(t, rows + (slots ? slots[i] : i) * t->stride);
     }
     return vpaddq_s32(vpaddq_s32(sums[0], sums[1]), vpaddq_s32(sums[2], sums[3]));
 }
@@ -150,23 +169,21 @@ INLINE unsigned pass(const struct test *t, int32x4_t dots, float32x4_t scales)
     return vaddvq_u32(vandq_u32(passed, vld1q_u32(bits)));
 }
 
-INLINE uint64_t flat_by(struct test t, const int8_t *rows, const float *scales)
+INLINE uint64_t flat_of(const struct test *t, const int8_t *rows, const float *scales)
 {
     uint64_t passed = 0;
     for (unsigned first = 0; first < FG_BLOCK; first += 4) {
-        const int8_t *const each[4] = {rows, rows + t.stride, rows + 2 * t.stride,
-                                       rows + 3 * t.stride};
-        passed |= (uint64_t)pass(&t, dot_each(&t, each, AHEAD), vld1q_f32(scales + first)) << first;
-        rows += 4 * t.stride;
+        const int32x4_t dots = dot_each(t, rows + first * t->stride, NULL);
+        passed |= (uint64_t)pass(t, dots, vld1q_f32(scales + first)) << first;
     }
     return passed;
 }
 
-INLINE void fetch(const int8_t *row, size_t stride, const float *scale)
+INLINE uint64_t flat_by(struct test t, const int8_t *rows, const float *scales)
 {
-    __builtin_prefetch(scale);
-    for (size_t at = 0; at < stride; at += 64)
-        __builtin_prefetch(row + at);
+    if (t.stride == 64) // the default model's: without loops
+        return flat_of(&(struct test){t.step, t.probe, 64, t.least}, rows, scales);
+    return flat_of(&t, rows, scales);
 }
 
 // Four slots at a time, the last one again where there are fewer.
@@ -176,19 +193,18 @@ INLINE unsigned some_by(struct test t, const int8_t *rows, const float *scales, 
     unsigned kept = 0;
     for (unsigned first = 0; first < count; first += 4) {
         const unsigned n = count - first < 4 ? count - first : 4;
-        const int8_t *each[4];
+        uint32_t slot[12];
         float scale[4];
+        for (unsigned i = 0; i < 12; i++)
+            slot[i] = slots[first + i < count ? first + i : count - 1];
         for (unsigned i = 0; i < 4; i++) {
-            const uint32_t slot = slots[first + (i < n ? i : n - 1)];
-            each[i] = rows + slot * t.stride;
-            scale[i] = scales[slot];
+            scale[i] = scales[slot[i]];
+            __builtin_prefetch(scales + slot[8 + i]);
         }
-        for (unsigned i = first + 8; i < count && i < first + 12; i++)
-            fetch(rows + slots[i] * t.stride, t.stride, scales + slots[i]);
-        const unsigned passed = pass(&t, dot_each(&t, each, 0), vld1q_f32(scale));
+        const unsigned passed = pass(&t, dot_each(&t, rows, slot), vld1q_f32(scale));
         for (unsigned i = 0; i < n; i++)
             if (passed >> i & 1)
-                slots[kept++] = slots[first + i];
+                slots[kept++] = slot[i];
     }
     return kept;
 }
