@@ -9,9 +9,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-typedef double lanes __attribute__((vector_size(64), may_alias));
-#define LANES 8
-
 // ---- random numbers ----------------------------------------------------------------------------
 
 static int system_random(uint8_t *ret, size_t length)
@@ -46,7 +43,7 @@ static int random_bits(uint64_t *ret, size_t count, uint64_t seed)
 }
 
 // Normal numbers in place of random bits, pair by pair (Box and Muller, 1958).
-static void to_normal(uint64_t *bits, double *ret, size_t count)
+static void to_normal(const uint64_t *bits, double *ret, size_t count)
 {
     for (size_t i = 0; i < count; i += 2) {
         double u = ((double)(bits[i] >> 11) + 0.5) * 0x1p-53;
@@ -57,40 +54,51 @@ static void to_normal(uint64_t *bits, double *ret, size_t count)
     }
 }
 
-// ---- orthogonal rows ---------------------------------------------------------------------------
-
-static double dot(const double *a, const double *b, unsigned n)
+static void wipe_and_free(void *memory, size_t bytes)
 {
-    const lanes *x = (const lanes *)(const void *)a, *y = (const lanes *)(const void *)b;
-    lanes sum = {0};
-    for (unsigned i = 0; i < n / LANES; i++)
-        sum += x[i] * y[i];
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    if (memory)
+        explicit_bzero(memory, bytes);
+    free(memory);
 }
 
-static void subtract(double *a, const double *b, double times, unsigned n)
+// ---- reflections -------------------------------------------------------------------------------
+
+// The reflection that takes the direction of `v` to that of the first axis, in place of `v`: its
+// normal. Returns the sign that the first axis comes back with.
+static double to_normal_of_reflection(double *v, unsigned n)
 {
+    double squares = 0;
     for (unsigned i = 0; i < n; i++)
-        a[i] -= times * b[i];
-}
-
-static void scale_to_one(double *a, unsigned n)
-{
-    double length = sqrt(dot(a, a, n));
+        squares += v[i] * v[i];
+    double length = sqrt(squares), sign = v[0] >= 0 ? 1 : -1;
+    v[0] += sign * length;                        // away from cancelling
+    double scale = 1 / sqrt(length * fabs(v[0])); // the new square is twice that product
     for (unsigned i = 0; i < n; i++)
-        a[i] /= length;
+        v[i] *= scale; // so that x - v <v, x> is the reflection
+    return -sign;
 }
 
-// Twice: once leaves what the first pass's rounding was (Giraud and Langou, 2005).
-static void make_orthogonal(double *rows, unsigned n)
+// The block's columns, reflected: block - v (v block). `work` holds n numbers.
+static void reflect(double *block, size_t stride, const double *v, unsigned n, double *work)
 {
-    for (unsigned i = 0; i < n; i++) {
-        double *row = rows + (size_t)i * n;
-        for (unsigned k = 0; k < 2 * i; k++) {
-            const double *other = rows + (size_t)(k % i) * n;
-            subtract(row, other, dot(row, other, n), n);
-        }
-        scale_to_one(row, n);
+    memset(work, 0, n * sizeof *work);
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < n; k++)
+            work[k] += v[i] * block[i * stride + k];
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < n; k++)
+            block[i * stride + k] -= v[i] * work[k];
+}
+
+// From a random rotation of the last k - 1 axes to one of the last k: the new axis goes to a random
+// direction. `normal` is used up, n numbers for each step.
+static void compose(double *matrix, unsigned n, double *normal, double *work)
+{
+    memset(matrix, 0, (size_t)n * n * sizeof *matrix);
+    for (unsigned k = 1; k <= n; k++, normal += n) {
+        double *block = matrix + (size_t)(n - k) * n + (n - k);
+        block[0] = to_normal_of_reflection(normal, k);
+        reflect(block, n, normal, k, work);
     }
 }
 
@@ -98,19 +106,16 @@ int fg_rotation_draw(float *matrix, unsigned dimension, uint64_t seed)
 {
     size_t count = (size_t)dimension * dimension, bytes = count * sizeof(double);
     uint64_t *bits = malloc(bytes);
-    double *rows = aligned_alloc(sizeof(lanes), bytes);
-    int r = bits && rows ? random_bits(bits, count, seed) : -ENOMEM;
+    double *normal = malloc(bytes), *rotation = malloc(bytes + dimension * sizeof(double));
+    int r = bits && normal && rotation ? random_bits(bits, count, seed) : -ENOMEM;
     if (r == 0) {
-        to_normal(bits, rows, count);
-        make_orthogonal(rows, dimension);
+        to_normal(bits, normal, count);
+        compose(rotation, dimension, normal, rotation + count);
         for (size_t i = 0; i < count; i++)
-            matrix[i] = (float)rows[i];
+            matrix[i] = (float)rotation[i];
     }
-    if (bits)
-        explicit_bzero(bits, bytes);
-    if (rows)
-        explicit_bzero(rows, bytes);
-    free(bits);
-    free(rows);
+    wipe_and_free(bits, bytes);
+    wipe_and_free(normal, bytes);
+    wipe_and_free(rotation, bytes);
     return r;
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "matcher/index_parts.h"
+#include "matcher/index_rotation.h"
 #include "tests/dice.h"
 
 #define NOBODY 65534
@@ -210,6 +211,55 @@ static void test_every_coding_and_kernel(void **state)
             compare_all(&options, tmpls);
         }
     free(tmpls);
+}
+
+// ---- the rotation ------------------------------------------------------------------------------
+
+static void test_rotation_is_orthogonal(void **state)
+{
+    (void)state;
+    enum { D = 104 };
+    float *m = calloc(D * D, sizeof *m), *again = calloc(D * D, sizeof *again);
+    assert_int_equal(fg_rotation_draw(m, D, 5), 0);
+    for (unsigned i = 0; i < D; i++)
+        for (unsigned k = 0; k < D; k++) {
+            double rows = 0, columns = 0;
+            for (unsigned j = 0; j < D; j++) {
+                rows += (double)m[i * D + j] * (double)m[k * D + j];
+                columns += (double)m[j * D + i] * (double)m[j * D + k];
+            }
+            assert_true(fabs(rows - (i == k)) < 1e-6 && fabs(columns - (i == k)) < 1e-6);
+        }
+    assert_int_equal(fg_rotation_draw(again, D, 5), 0);
+    assert_memory_equal(m, again, D * D * sizeof *m);
+    assert_int_equal(fg_rotation_draw(again, D, 0), 0); // from the system
+    assert_memory_not_equal(m, again, D * D * sizeof *m);
+    free(m);
+    free(again);
+}
+
+// Over many rotations each element has mean 0, variance 1 / D, and fourth moment 3 / (D (D + 2)):
+// those of a coordinate of a uniform unit vector.
+static void test_rotation_is_uniform(void **state)
+{
+    (void)state;
+    enum { D = 8, MANY = 20000 };
+    static double sum[D * D], square[D * D], fourth[D * D];
+    float m[D * D];
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(fg_rotation_draw(m, D, i + 1), 0);
+        for (unsigned k = 0; k < D * D; k++) {
+            double x = (double)m[k];
+            sum[k] += x / MANY;
+            square[k] += x * x / MANY;
+            fourth[k] += x * x * x * x / MANY;
+        }
+    }
+    for (unsigned k = 0; k < D * D; k++) { // within six deviations
+        assert_true(fabs(sum[k]) < 6 * sqrt(1.0 / D / MANY));
+        assert_true(fabs(square[k] - 1.0 / D) < 6 * sqrt(0.0219 / MANY));
+        assert_true(fabs(fourth[k] - 3.0 / (D * (D + 2))) < 6 * sqrt(0.0085 / MANY));
+    }
 }
 
 // ---- the bound ---------------------------------------------------------------------------------
@@ -562,14 +612,14 @@ static void test_full(void **state)
 // A child, because limits cannot be raised again: 0 when all holds, else the line at fault.
 static int child_limit(rlim_t locked, rlim_t space)
 {
-    const struct fg_index_options options = {.dimension = 1024, .seed = 7};
+    const struct fg_index_options options = {.dimension = 31, .seed = 7};
     const struct rlimit lock_limit = {locked, locked}, space_limit = {space, space};
     struct fg_index *index;
     struct fg_template tmpl;
     struct rlimit now; // an emulator may take a limit and not keep it
     uint32_t slot, before = 0;
     int r = 0;
-    random_template(&tmpl, 1024);
+    random_template(&tmpl, 31);
     if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0 || setrlimit(RLIMIT_MEMLOCK, &lock_limit) < 0)
         return 255;
     if (space != RLIM_INFINITY && (setrlimit(RLIMIT_AS, &space_limit) < 0 ||
@@ -577,7 +627,8 @@ static int child_limit(rlim_t locked, rlim_t space)
         return 255;
     if (fg_index_create(&options, &index) < 0)
         return __LINE__;
-    while (before < 20000 && (r = fg_index_insert(index, tmpl.scale, tmpl.values, &slot)) == 0)
+    while ((space != RLIM_INFINITY || before < 100000) &&
+           (r = fg_index_insert(index, tmpl.scale, tmpl.values, &slot)) == 0)
         before++;
     if (r != (space == RLIM_INFINITY ? 0 : -ENOMEM) || before < 500)
         return __LINE__;
@@ -639,6 +690,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_naive),
         cmocka_unit_test(test_every_coding_and_kernel),
+        cmocka_unit_test(test_rotation_is_orthogonal),
+        cmocka_unit_test(test_rotation_is_uniform),
         cmocka_unit_test(test_dismissals_keep_to_the_bound),
         cmocka_unit_test(test_most_are_ruled_out),
         cmocka_unit_test(test_ties),
