@@ -166,11 +166,14 @@ static void search_chunk(const struct fg_index *index, struct work *w, uint32_t 
     for (unsigned i = 0; i < n; i++) {
         uint64_t others = all[i] & ~coded[i];
         uint64_t near = survivors[i] & coded[i];
-        if (__builtin_popcountll(others) >= DENSE)
+        if (!others) // as nearly always
+            list_word(index, w, first + i, near);
+        else if (__builtin_popcountll(others) < DENSE)
+            list_word(index, w, first + i, near | others);
+        else {
+            list_word(index, w, first + i, near);
             compare_block(index, w, first + i, others);
-        else
-            near |= others;
-        list_word(index, w, first + i, near);
+        }
     }
 }
 
