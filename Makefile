@@ -90,22 +90,23 @@ PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture
             sampler_rect sampler_warp shot slow_memory source source_file source_folder \
             source_libcamera source_mjpeg source_v4l2 source_y4m stop stream track v4l2_buffers \
             v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view vision
-MATCHER  := calibrate control decide decision drain gallery groups ids index index_avx2 \
-            index_avx512 index_c index_codes index_kernels index_neon index_rotation index_score \
-            index_search keys latency pages policy roster seal senders slots status subject \
-            timeline
-TOOLS    := args child client csv det engines enrol enrolment eval import intake journal list \
-            manner model people photo placement plain plot portrait problems progress roll \
+MATCHER  := calibrate control database decide decision desk drain gallery gallery_apply \
+            gallery_check gallery_load groups ids index index_avx2 index_avx512 index_c \
+            index_codes index_kernels index_neon index_rotation index_score index_search keys \
+            latency master pages policy record request request_change roster roster_check seal \
+            senders slots status subject timeline
+TOOLS    := args child client csv det engines enrol enrolment eval fsck import intake journal \
+            list manner model people photo placement plain plot portrait problems progress roll \
             score_table status trial verify watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loop take_swap \
             take_walk tally truth view walk
-BENCH    := contest figures kinds onnx peak peer
+BENCH    := contest crowd figures kinds onnx peak peer served
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine \
-         footage frame gallery graph image index index_kernels jpeg_window json libcamera matcher \
-         played_camera quality roster sampler shot source subject swap tally tflite tools track \
-         v4l2 wire
+         footage frame fsck gallery graph image index index_kernels jpeg_window json libcamera \
+         matcher played_camera quality roster sampler shot source subject swap tally tflite tools \
+         track v4l2 wire
 SCRIPTS      := setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery \
@@ -130,7 +131,7 @@ TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
 .PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there \
   photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel \
-  bench-pipeline bench-sampler fuzz install uninstall deb check-deb clean
+  bench-gallery bench-pipeline bench-sampler fuzz install uninstall deb check-deb clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -305,7 +306,7 @@ build/vm/stills: $(BUILD)/obj/tests/vm/stills.o $(call archives,DEMO TOOLS PIPEL
 
 # ---- figures: each bench prints a table and leaves build/bench/NAME.json -----------------------
 ORT := onnxruntime-node@1.20.1
-bench: bench-accel bench-pipeline bench-sampler
+bench: bench-accel bench-pipeline bench-sampler bench-gallery
 
 bench-accel:
 	@tools/setup.sh bench
@@ -323,10 +324,14 @@ bench-sampler:
 	+@$(MAKE) --no-print-directory build/bench/bench_sampler
 	@build/bench/bench_sampler
 
+bench-gallery: setup
+	+@$(MAKE) --no-print-directory all build/bench/bench_gallery
+	@build/bench/bench_gallery
+
 $(BUILD)/bench/bench_sampler: $(BUILD)/obj/bench/plain.o
 $(BUILD)/bench/bench_sampler: LIBS += -lyuv
 $(BUILD)/bench/bench_%: $(BUILD)/obj/bench/bench_%.o $(call objects,BENCH) \
-  $(BUILD)/obj/tests/reference.o $(call archives,DEMO TOOLS PIPELINE ACCEL COMMON)
+  $(BUILD)/obj/tests/reference.o $(call archives,DEMO TOOLS PIPELINE ACCEL MATCHER COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 

@@ -146,6 +146,11 @@ const struct fg_json *fg_json_at(const struct fg_json *array, size_t index)
     return (const struct fg_json *)cJSON_GetArrayItem(tree(array), (int)index);
 }
 
+const struct fg_json *fg_json_next(const struct fg_json *member)
+{
+    return member ? (const struct fg_json *)tree(member)->next : NULL;
+}
+
 const char *fg_json_string(const struct fg_json *json)
 {
     return cJSON_IsString(tree(json)) ? tree(json)->valuestring : NULL;

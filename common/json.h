@@ -35,7 +35,9 @@ const char *fg_json_get_string(const struct fg_json *object, const char *name, c
 double fg_json_get_number(const struct fg_json *object, const char *name, double absent);
 bool fg_json_get_bool(const struct fg_json *object, const char *name, bool absent);
 size_t fg_json_count(const struct fg_json *array); // 0 for what is no array or object
-const struct fg_json *fg_json_at(const struct fg_json *array, size_t index);
+const struct fg_json *fg_json_at(const struct fg_json *array, size_t index); // counts up to it
+// The member behind this one; NULL: it is the last. So a long array is walked.
+const struct fg_json *fg_json_next(const struct fg_json *member);
 const char *fg_json_string(const struct fg_json *json); // NULL when it is no string
 const char *fg_json_name(const struct fg_json *member); // of an object's member, else NULL
 bool fg_json_is_object(const struct fg_json *json);

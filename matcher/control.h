@@ -20,8 +20,9 @@
 extern "C" {
 #endif
 
-#define FG_CONTROL_SUBJECTS 32  // most of one enrol_many
-#define FG_CONTROL_PAGE     200 // most of one list
+#define FG_CONTROL_SUBJECTS 32   // most of one enrol_many,
+#define FG_CONTROL_PACKED   2048 // with its vectors packed into one part
+#define FG_CONTROL_PAGE     200  // most of one list
 
 struct fg_control { // all borrowed
     const char *version;
@@ -35,10 +36,22 @@ struct fg_control { // all borrowed
     uint64_t started_ns;    // CLOCK_MONOTONIC
 };
 
-// Answers one request: parts[0] is the header, the others vectors. Never fails: what can't be done
-// is an answer that says so. Success and refusal: a tree owned by the caller.
-struct fg_json *fg_control_answer(const struct fg_control *control, const struct fg_part *parts,
-                                  unsigned count, uint64_t now_ns, uint64_t realtime_s);
+// One request: parts[0] is the header, the others vectors, all borrowed until the request is run
+// or, for a change, until it is read. Never refused here: what can't be done is an answer that says
+// so. NULL: out of memory.
+struct fg_request;
+struct fg_request *fg_request_read(const struct fg_control *control, const struct fg_part *parts,
+                                   unsigned count, uint64_t now_ns, uint64_t realtime_s);
+
+// One that reads is run, and one that changes the gallery settled after its change was made; one
+// that is refused already needs neither.
+bool fg_request_only_reads(const struct fg_request *request);
+void fg_request_run(struct fg_request *request);
+struct fg_change *fg_request_change(struct fg_request *request); // NULL: makes none
+void fg_request_settle(struct fg_request *request);
+
+// Frees the request; the answer is the caller's.
+struct fg_json *fg_request_end(struct fg_request *request);
 
 #ifdef __cplusplus
 }

@@ -21,9 +21,10 @@ extern "C" {
 
 struct fg_gallery;
 
-// Called once a subject while opening and by fg_gallery_each; a non-zero return stops the walk and
-// is returned. The subject is borrowed for the call. It must not call the gallery.
-typedef int (*fg_gallery_visit)(void *context, const struct fg_subject *subject);
+// Called once a subject while opening and by fg_gallery_each, on the calling thread and by rising
+// ids; a non-zero return stops the walk and is returned. The member is borrowed for the call. It
+// must not call the gallery.
+typedef int (*fg_gallery_visit)(void *context, const struct fg_member *member);
 
 struct fg_gallery_options {
     const char *directory; // made (mode 0700) when absent, its parent not
@@ -34,6 +35,9 @@ struct fg_gallery_options {
     uint64_t model; // templates of this card's id are loaded; others are counted as foreign
     uint32_t dimension;
     uint64_t map_bytes; // most bytes of the database; 0: 1 GiB
+    unsigned threads;   // that open records in a walk over all; 0: a processor each, at most 8
+    // Nothing is made, changed or cleaned up, and opening reads no record: for fg_gallery_check.
+    bool look;
     // NULL: none. Opening reads every record anyway: a visit here saves fg_gallery_each after it.
     fg_gallery_visit visit;
     void *context;
@@ -43,8 +47,8 @@ struct fg_gallery_options {
 // not writable), -ENOSPC, -EBUSY (another matcher has it), -EPROTONOSUPPORT (made by another
 // version), -ENOKEY (no master key), -EPERM (its file is readable by group or others),
 // -EKEYREJECTED (another master key), -EBADMSG (corrupt, or files that do not belong together),
-// -EINVAL. A single damaged record is no failure: it is counted. A gallery belongs to the thread
-// that opens it, for all calls.
+// -EINVAL; with `look` -ENOENT (no gallery there). A single damaged record is no failure: it is
+// counted. A gallery belongs to the thread that opens it, for all calls.
 int fg_gallery_open(const struct fg_gallery_options *options, struct fg_gallery **ret,
                     struct fg_error *err);
 void fg_gallery_close(struct fg_gallery *gallery); // accepts NULL
@@ -55,22 +59,42 @@ bool fg_gallery_key_from_file(const struct fg_gallery *gallery);
 // Every subject of this gallery's model; corrupt and foreign records are skipped and counted.
 int fg_gallery_each(struct fg_gallery *gallery, fg_gallery_visit visit, void *context);
 
-// Durable when it returns 0. -EEXIST: the id is there (unless `replace`); -ENOSPC: disk or map
-// full, nothing changed; -EINVAL: another model or dimension.
+// A change: subjects to put, all or none of them, or an id to delete.
+struct fg_change {
+    const struct fg_subject *subjects; // NULL: delete `id`
+    unsigned count;
+    bool replace; // subjects whose id is there
+    const char *id;
+
+    // Set by fg_gallery_apply. Putting: -EEXIST: an id is there; -ENOSPC: disk or map full;
+    // -EINVAL: another model or dimension, or not well formed. Deleting: -ENOENT; -EKEYEXPIRED: the
+    // record is gone for good, but overwriting its key failed; that is tried again at the next
+    // opening. A change with another result than 0 and -EKEYEXPIRED has changed nothing.
+    int result;
+    unsigned failed; // the subject at fault; `count` when no single one is
+    struct fg_error err;
+};
+
+// Makes the changes one after the other in one durable transaction, each with an outcome of its
+// own. What is put is on disk when it returns, what is deleted is gone with its key overwritten.
+// Putting costs two flushes of the disk in sequence, however many (a third when more than the keys
+// in stock), what is deleted or replaced two more. Deleting works on a full map and a full disk
+// too.
+void fg_gallery_apply(struct fg_gallery *gallery, struct fg_change *changes, unsigned count);
+
+// Draws keys ahead, with one flush, when few are left: for a moment when nobody waits.
+void fg_gallery_restock(struct fg_gallery *gallery);
+
+// A single change; the results and err are its own.
 int fg_gallery_put(struct fg_gallery *gallery, const struct fg_subject *subject, bool replace,
                    struct fg_error *err);
-// Several subjects in one durable transaction: all or none; on failure *ret_failed (may be NULL) is
-// the index at fault, or count when no single subject is.
 int fg_gallery_put_many(struct fg_gallery *gallery, const struct fg_subject *subjects,
                         unsigned count, bool replace, unsigned *ret_failed, struct fg_error *err);
+int fg_gallery_delete(struct fg_gallery *gallery, const char *id, struct fg_error *err);
+
 // -ENOENT when there is no such subject; -EBADMSG: its record is damaged.
 int fg_gallery_get(struct fg_gallery *gallery, const char *id, struct fg_subject *ret,
                    struct fg_error *err);
-// Durable, and the record's key is overwritten on disk, when it returns 0. -ENOENT. -EKEYEXPIRED:
-// the record is gone for good, but overwriting its key failed; that is tried again at the next
-// opening. Works on a full map and a full disk too.
-int fg_gallery_delete(struct fg_gallery *gallery, const char *id, struct fg_error *err);
-
 struct fg_gallery_state {
     uint64_t subjects; // of this model
     uint64_t foreign;  // of other models

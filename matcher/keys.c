@@ -9,9 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define VERSION    1
+#define VERSION    2
 #define GROW_SLOTS 1024
-#define CREDENTIAL "facegate-master"
 #define NEW_FILE   FG_KEYS_FILE ".new"
 
 static const uint8_t magic[8] = "FGKEYS\n";
@@ -22,17 +21,26 @@ enum { AT_VERSION = 8, AT_SLOT = 12, AT_GALLERY = 16, AT_NONCE = 32, AT_CHECK = 
 enum slot_state {
     SLOT_EMPTY,
     SLOT_LOOSE,   // holds a key that nothing refers to
+    SLOT_STOCKED, // holds a key that is drawn ahead
     SLOT_SUSPECT, // claimed by a damaged record only
     SLOT_SURE,
 };
 
+// Keys drawn ahead, on disk already: what is there from `first` on.
+struct stock {
+    uint32_t first, count, room;
+    uint32_t *slots;
+    uint8_t (*keys)[FG_SEAL_KEY]; // fg_seal_alloc'd
+};
+
 struct fg_keys {
     int fd;
-    uint8_t *master; // fg_seal_alloc'd
+    uint8_t *master, *wrapping; // fg_seal_alloc'd
     uint8_t gallery[FG_KEYS_GALLERY];
-    uint8_t *image;  // all slots as they were at the start, until fg_keys_settle
+    uint8_t *image;  // all slots between fg_keys_load and fg_keys_unload
     uint8_t *states; // enum slot_state of each slot
     uint32_t slots, empty, cursor;
+    struct stock stock;
 };
 
 static void put_u32(uint8_t *at, uint32_t value)
@@ -90,144 +98,6 @@ static int fail_io(struct fg_error *err, int code, const char *doing)
     return fg_fail(err, code, "%s the key file: %s", doing, strerror(-code));
 }
 
-// ---- master key ---------------------------------------------------------------------------------
-
-static int parse_master(const char *path, const uint8_t *text, size_t length, uint8_t *ret,
-                        struct fg_error *err)
-{
-    if (length == FG_SEAL_KEY) {
-        memcpy(ret, text, FG_SEAL_KEY);
-        return 0;
-    }
-    if (length == 2 * FG_SEAL_KEY + 1 && text[length - 1] == '\n')
-        length--;
-    if (fg_seal_from_hex((const char *)text, length, ret, FG_SEAL_KEY) < 0)
-        return fg_fail(err, -EINVAL,
-                       "%s holds no master key: it must be 64 hex digits or 32 raw bytes", path);
-    return 0;
-}
-
-static int check_master_file(int fd, const char *path, struct fg_error *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return fg_fail(err, -errno, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return fg_fail(err, -EINVAL, "the master key file %s is not a regular file", path);
-    if (st.st_mode & 077)
-        return fg_fail(err, -EPERM,
-                       "the master key file %s can be used by group or others: chmod 600 %s", path,
-                       path);
-    return 0;
-}
-
-static int load_master(int fd, const char *path, uint8_t *ret, struct fg_error *err)
-{
-    size_t most = 2 * FG_SEAL_KEY + 2; // one more than the longest, to notice a longer one
-    uint8_t *text = fg_seal_alloc(most);
-    if (!text)
-        return fg_fail(err, -ENOMEM, "out of memory for the master key");
-    ssize_t n = pread(fd, text, most, 0);
-    int r = n < 0 ? fg_fail(err, -errno, "%s: %s", path, strerror(errno))
-                  : parse_master(path, text, (size_t)n, ret, err);
-    fg_seal_free(text);
-    return r;
-}
-
-static int sync_parent(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *parent = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int r = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
-    if (fd >= 0)
-        close(fd);
-    free(parent);
-    return r;
-}
-
-static int write_master(int fd, const uint8_t *master)
-{
-    size_t length = 2 * FG_SEAL_KEY + 1;
-    char *text = fg_seal_alloc(length);
-    if (!text)
-        return -ENOMEM;
-    fg_seal_to_hex(master, FG_SEAL_KEY, text);
-    text[length - 1] = '\n';
-    int r = write_all(fd, text, length, 0);
-    fg_seal_free(text);
-    return r == 0 && fsync(fd) < 0 ? -errno : r;
-}
-
-static int make_master(const char *path, uint8_t *ret, struct fg_error *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return fg_fail(err, -errno, "making the master key file %s: %s", path, strerror(errno));
-    fg_seal_random(ret, FG_SEAL_KEY);
-    int r = write_master(fd, ret);
-    close(fd);
-    if (r == 0)
-        r = sync_parent(path);
-    if (r < 0) {
-        unlink(path); // no record is sealed under it yet
-        return fg_fail(err, r, "making the master key file %s: %s", path, strerror(-r));
-    }
-    return 0;
-}
-
-static int read_master_file(const char *path, bool make, uint8_t *ret, struct fg_error *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT)
-        return make ? make_master(path, ret, err)
-                    : fg_fail(err, -ENOKEY,
-                              "there is no master key file %s: restore it from your backup, or "
-                              "for a new gallery have one made with --make-key",
-                              path);
-    if (fd < 0)
-        return fg_fail(err, -errno, "the master key file %s: %s", path, strerror(errno));
-    int r = check_master_file(fd, path, err);
-    if (r == 0)
-        r = load_master(fd, path, ret, err);
-    close(fd);
-    return r;
-}
-
-// systemd sets the mode of a credential for its unit alone; with an access list the group bits are
-// its mask, so they say nothing here.
-static int read_credential(uint8_t *ret, struct fg_error *err)
-{
-    const char *directory = getenv("CREDENTIALS_DIRECTORY");
-    char path[4096];
-    int n = directory ? snprintf(path, sizeof path, "%s/" CREDENTIAL, directory) : -1;
-    int fd = n > 0 && n < (int)sizeof path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return fg_fail(err, -ENOKEY,
-                       "there is no master key: name a key file, or give the unit the credential "
-                       "%s (LoadCredential= or LoadCredentialEncrypted=)",
-                       CREDENTIAL);
-    int r = load_master(fd, path, ret, err);
-    close(fd);
-    return r;
-}
-
-int fg_master_read(const char *file, bool make, uint8_t **ret_key, struct fg_error *err)
-{
-    if (fg_seal_init() < 0)
-        return fg_fail(err, -EIO, "the system gives no random bytes");
-    uint8_t *key = fg_seal_alloc(FG_SEAL_KEY);
-    if (!key)
-        return fg_fail(err, -ENOMEM, "out of memory for the master key");
-    int r = file ? read_master_file(file, make, key, err) : read_credential(key, err);
-    if (r < 0) {
-        fg_seal_free(key);
-        return r;
-    }
-    *ret_key = key;
-    return 0;
-}
-
 // ---- opening ------------------------------------------------------------------------------------
 
 static int make_file(int directory, const uint8_t *master, struct fg_error *err)
@@ -278,18 +148,38 @@ static bool all_zero(const uint8_t *bytes, size_t length)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
 }
 
+int fg_keys_load(struct fg_keys *keys, struct fg_error *err)
+{
+    size_t length = (size_t)keys->slots * FG_KEYS_SLOT;
+    if (keys->image)
+        return 0;
+    uint8_t *image = malloc(length + 1);
+    int r = image ? read_all(keys->fd, image, length, FG_KEYS_HEADER) : -ENOMEM;
+    if (r < 0) {
+        free(image);
+        return fail_io(err, r, "reading");
+    }
+    keys->image = image;
+    return 0;
+}
+
+void fg_keys_unload(struct fg_keys *keys)
+{
+    free(keys->image);
+    keys->image = NULL;
+}
+
 // A tail shorter than a slot is left by a crash while growing; it holds nothing.
-static int read_slots(struct fg_keys *keys, off_t size)
+static int read_slots(struct fg_keys *keys, off_t size, struct fg_error *err)
 {
     uint64_t slots = ((uint64_t)size - FG_KEYS_HEADER) / FG_KEYS_SLOT;
     if (slots >= UINT32_MAX)
-        return -EFBIG;
+        return fail_io(err, -EFBIG, "reading");
     keys->slots = (uint32_t)slots;
     keys->states = calloc(slots + 1, 1);
-    keys->image = malloc((size_t)slots * FG_KEYS_SLOT + 1);
-    if (!keys->states || !keys->image)
-        return -ENOMEM;
-    int r = read_all(keys->fd, keys->image, (size_t)slots * FG_KEYS_SLOT, FG_KEYS_HEADER);
+    if (!keys->states)
+        return fail_io(err, -ENOMEM, "reading");
+    int r = fg_keys_load(keys, err);
     for (uint32_t i = 0; i < slots && r == 0; i++) {
         bool empty = all_zero(keys->image + (size_t)i * FG_KEYS_SLOT, FG_KEYS_SLOT);
         keys->states[i] = empty ? SLOT_EMPTY : SLOT_LOOSE;
@@ -326,8 +216,8 @@ static int load(struct fg_keys *keys, struct fg_error *err)
     if (r < 0)
         return r;
     memcpy(keys->gallery, header + AT_GALLERY, FG_KEYS_GALLERY);
-    r = read_slots(keys, st.st_size);
-    return r < 0 ? fail_io(err, r, "reading") : 0;
+    fg_seal_derive(keys->master, keys->gallery, keys->wrapping);
+    return read_slots(keys, st.st_size, err);
 }
 
 int fg_keys_open(int directory, uint8_t *master, struct fg_keys **ret, struct fg_error *err)
@@ -339,7 +229,9 @@ int fg_keys_open(int directory, uint8_t *master, struct fg_keys **ret, struct fg
     }
     keys->fd = -1;
     keys->master = master;
-    int r = open_file(keys, directory, err);
+    keys->wrapping = fg_seal_alloc(FG_SEAL_KEY);
+    int r = keys->wrapping ? open_file(keys, directory, err)
+                           : fg_fail(err, -ENOMEM, "out of memory for the key file");
     if (r == 0)
         r = load(keys, err);
     if (r < 0) {
@@ -350,47 +242,7 @@ int fg_keys_open(int directory, uint8_t *master, struct fg_keys **ret, struct fg
     return 0;
 }
 
-void fg_keys_close(struct fg_keys *keys)
-{
-    if (!keys)
-        return;
-    if (keys->fd >= 0)
-        close(keys->fd);
-    fg_seal_free(keys->master);
-    free(keys->image);
-    free(keys->states);
-    free(keys);
-}
-
-const uint8_t *fg_keys_gallery(const struct fg_keys *keys)
-{
-    return keys->gallery;
-}
-
-uint64_t fg_keys_slots(const struct fg_keys *keys)
-{
-    return keys->slots;
-}
-
-uint64_t fg_keys_slots_free(const struct fg_keys *keys)
-{
-    return keys->empty;
-}
-
 // ---- slots --------------------------------------------------------------------------------------
-
-// Binds a sealed key to its gallery and slot: a slot copied elsewhere does not open.
-struct slot_data {
-    uint8_t bytes[FG_KEYS_GALLERY + 4];
-};
-
-static struct slot_data data_of(const struct fg_keys *keys, uint32_t slot)
-{
-    struct slot_data data;
-    memcpy(data.bytes, keys->gallery, FG_KEYS_GALLERY);
-    put_u32(data.bytes + FG_KEYS_GALLERY, slot);
-    return data;
-}
 
 static off_t offset_of(uint32_t slot)
 {
@@ -453,55 +305,33 @@ static void choose(struct fg_keys *keys, unsigned count, uint32_t *ret_slots)
         if (keys->states[keys->cursor] != SLOT_EMPTY)
             continue;
         ret_slots[i++] = keys->cursor;
-        set_state(keys, keys->cursor, SLOT_SURE);
+        set_state(keys, keys->cursor, SLOT_STOCKED);
     }
 }
 
-static void seal_slot(const struct fg_keys *keys, uint32_t slot, const uint8_t *key, uint8_t *ret)
+// From a slot's bytes to its key; the other way round it is the same.
+static void unwrap(const struct fg_keys *keys, const uint8_t *slot, uint8_t ret_key[FG_SEAL_KEY])
 {
-    struct slot_data data = data_of(keys, slot);
-    fg_seal_random(ret, FG_SEAL_NONCE);
-    fg_seal(keys->master, ret, data.bytes, sizeof data.bytes, key, FG_SEAL_KEY,
-            ret + FG_SEAL_NONCE);
+    fg_seal_derive(keys->wrapping, slot, ret_key);
+    for (size_t i = 0; i < FG_SEAL_KEY; i++)
+        ret_key[i] ^= slot[FG_SEAL_INPUT + i];
 }
 
-int fg_keys_add(struct fg_keys *keys, unsigned count, uint32_t *ret_slots,
-                uint8_t (*ret_keys)[FG_SEAL_KEY], struct fg_error *err)
-{
-    uint8_t *bytes = malloc((size_t)count * FG_KEYS_SLOT + 1);
-    if (!bytes)
-        return fg_fail(err, -ENOMEM, "out of memory for %u keys", count);
-    int r = keys->empty < count ? grow(keys, count - keys->empty) : 0;
-    if (r < 0) {
-        free(bytes);
-        return fail_io(err, r, "growing");
-    }
-    choose(keys, count, ret_slots);
-    fg_seal_random(ret_keys, (size_t)count * FG_SEAL_KEY);
-    for (unsigned i = 0; i < count; i++)
-        seal_slot(keys, ret_slots[i], ret_keys[i], bytes + (size_t)i * FG_KEYS_SLOT);
-    r = write_slots(keys, ret_slots, count, bytes);
-    free(bytes);
-    if (r < 0) {
-        fg_keys_erase(keys, ret_slots, count, NULL);
-        return fail_io(err, r, "writing");
-    }
-    return 0;
-}
-
-int fg_keys_get(struct fg_keys *keys, uint32_t slot, uint8_t ret_key[FG_SEAL_KEY])
+// Reads nothing that changes while an image is there: any thread may call it then.
+int fg_keys_get(const struct fg_keys *keys, uint32_t slot, uint8_t ret_key[FG_SEAL_KEY])
 {
     uint8_t bytes[FG_KEYS_SLOT];
     const uint8_t *at = bytes;
-    if (slot >= keys->slots || keys->states[slot] == SLOT_EMPTY)
+    if (slot >= keys->slots)
         return -ENOENT;
     if (keys->image)
         at = keys->image + (size_t)slot * FG_KEYS_SLOT;
+    else if (keys->states[slot] == SLOT_EMPTY)
+        return -ENOENT;
     else if (read_all(keys->fd, bytes, sizeof bytes, offset_of(slot)) < 0)
         return -EIO;
-    struct slot_data data = data_of(keys, slot);
-    return fg_unseal(keys->master, at, data.bytes, sizeof data.bytes, at + FG_SEAL_NONCE,
-                     FG_SEAL_KEY + FG_SEAL_TAG, ret_key);
+    unwrap(keys, at, ret_key);
+    return 0;
 }
 
 static int overwrite(struct fg_keys *keys, const uint32_t *slots, unsigned count, bool random)
@@ -548,13 +378,23 @@ bool fg_keys_claimed_surely(const struct fg_keys *keys, uint32_t slot)
     return slot < keys->slots && keys->states[slot] == SLOT_SURE;
 }
 
-int fg_keys_settle(struct fg_keys *keys, uint64_t *ret_erased, struct fg_error *err)
+bool fg_keys_empty(const struct fg_keys *keys, uint32_t slot)
 {
-    unsigned count = 0, at = 0;
-    free(keys->image);
-    keys->image = NULL;
+    return slot >= keys->slots || keys->states[slot] == SLOT_EMPTY;
+}
+
+uint64_t fg_keys_unclaimed(const struct fg_keys *keys)
+{
+    uint64_t count = 0;
     for (uint32_t i = 0; i < keys->slots; i++)
         count += keys->states[i] == SLOT_LOOSE;
+    return count;
+}
+
+int fg_keys_settle(struct fg_keys *keys, uint64_t *ret_erased, struct fg_error *err)
+{
+    unsigned count = (unsigned)fg_keys_unclaimed(keys), at = 0;
+    fg_keys_unload(keys);
     uint32_t *loose = malloc((size_t)count * sizeof *loose + 1);
     if (!loose)
         return fg_fail(err, -ENOMEM, "out of memory for %u unused keys", count);
@@ -566,4 +406,129 @@ int fg_keys_settle(struct fg_keys *keys, uint64_t *ret_erased, struct fg_error *
     if (r == 0)
         *ret_erased = count;
     return r;
+}
+
+// ---- stock --------------------------------------------------------------------------------------
+
+static int make_room(struct stock *stock, uint32_t count)
+{
+    if (stock->count > 0 && stock->first > 0) {
+        memmove(stock->slots, stock->slots + stock->first, stock->count * sizeof *stock->slots);
+        memmove(stock->keys, stock->keys + stock->first, stock->count * sizeof *stock->keys);
+    }
+    stock->first = 0;
+    if (count <= stock->room)
+        return 0;
+    uint32_t *slots = realloc(stock->slots, count * sizeof *slots);
+    if (!slots)
+        return -ENOMEM;
+    stock->slots = slots;
+    uint8_t(*keys)[FG_SEAL_KEY] = fg_seal_alloc((size_t)count * FG_SEAL_KEY);
+    if (!keys)
+        return -ENOMEM;
+    if (stock->keys)
+        memcpy(keys, stock->keys, stock->count * sizeof *keys);
+    fg_seal_free(stock->keys);
+    stock->keys = keys;
+    stock->room = count;
+    return 0;
+}
+
+// Draws `count` keys behind the stock's own, writes them to their slots, and syncs.
+static int draw(struct fg_keys *keys, uint32_t count)
+{
+    const uint32_t *slots = keys->stock.slots + keys->stock.count;
+    uint8_t(*drawn)[FG_SEAL_KEY] = keys->stock.keys + keys->stock.count;
+    size_t length = (size_t)count * FG_KEYS_SLOT;
+    uint8_t *bytes = malloc(length);
+    if (!bytes)
+        return -ENOMEM;
+    fg_seal_random(bytes, length); // a nonce and a wrapped key look like that: so draw those
+    for (uint32_t i = 0; i < count; i++)
+        unwrap(keys, bytes + (size_t)i * FG_KEYS_SLOT, drawn[i]);
+    int r = write_slots(keys, slots, count, bytes);
+    free(bytes);
+    return r;
+}
+
+int fg_keys_stock(struct fg_keys *keys, uint32_t count, struct fg_error *err)
+{
+    struct stock *stock = &keys->stock;
+    if (count <= stock->count)
+        return 0;
+    uint32_t missing = count - stock->count;
+    int r = keys->empty < missing ? grow(keys, missing - keys->empty) : 0;
+    if (r < 0)
+        return fail_io(err, r, "growing");
+    r = make_room(stock, count);
+    if (r < 0)
+        return fail_io(err, r, "drawing keys for");
+    choose(keys, missing, stock->slots + stock->count);
+    r = draw(keys, missing);
+    if (r < 0) {
+        fg_keys_erase(keys, stock->slots + stock->count, missing, NULL);
+        return fail_io(err, r, "writing");
+    }
+    stock->count = count;
+    return 0;
+}
+
+uint32_t fg_keys_stocked(const struct fg_keys *keys)
+{
+    return keys->stock.count;
+}
+
+uint32_t fg_keys_take(struct fg_keys *keys, uint8_t ret_key[FG_SEAL_KEY])
+{
+    struct stock *stock = &keys->stock;
+    uint32_t slot = stock->slots[stock->first];
+    memcpy(ret_key, stock->keys[stock->first], FG_SEAL_KEY);
+    explicit_bzero(stock->keys[stock->first], FG_SEAL_KEY);
+    stock->first++;
+    stock->count--;
+    keys->states[slot] = SLOT_SURE;
+    return slot;
+}
+
+// Nothing was ever sealed with them, so one overwriting will do; what resists is erased at the next
+// start.
+static void discard_stock(struct fg_keys *keys)
+{
+    struct stock *stock = &keys->stock;
+    if (stock->count > 0)
+        (void)overwrite(keys, stock->slots + stock->first, stock->count, false);
+    free(stock->slots);
+    fg_seal_free(stock->keys);
+    *stock = (struct stock){0};
+}
+
+// ---- closing ------------------------------------------------------------------------------------
+
+void fg_keys_close(struct fg_keys *keys)
+{
+    if (!keys)
+        return;
+    discard_stock(keys);
+    if (keys->fd >= 0)
+        close(keys->fd);
+    fg_seal_free(keys->master);
+    fg_seal_free(keys->wrapping);
+    free(keys->image);
+    free(keys->states);
+    free(keys);
+}
+
+const uint8_t *fg_keys_gallery(const struct fg_keys *keys)
+{
+    return keys->gallery;
+}
+
+uint64_t fg_keys_slots(const struct fg_keys *keys)
+{
+    return keys->slots;
+}
+
+uint64_t fg_keys_slots_free(const struct fg_keys *keys)
+{
+    return keys->empty + keys->stock.count;
 }

@@ -24,6 +24,7 @@
 #include "common/notify.h"
 #include "matcher/control.h"
 #include "matcher/decide.h"
+#include "matcher/desk.h"
 #include "matcher/drain.h"
 #include "matcher/gallery.h"
 #include "matcher/latency.h"
@@ -37,8 +38,8 @@
 #define EXIT_USAGE      2
 #define DECISION_MARK   256 // messages
 #define CONTROL_MARK    64
-#define MESSAGES_A_TURN 64 // before requests get their turn
-#define REQUESTS_A_TURN 16
+#define MESSAGES_A_TURN 64              // before requests get their turn
+#define REQUESTS_NS     (2 * NS_PER_MS) // requests are taken for so long, then their changes made
 #define NS_PER_MS       UINT64_C(1000000)
 #define NS_PER_S        UINT64_C(1000000000)
 #define TEND_NS         NS_PER_MS // codes are made between searches, for so long at a time
@@ -163,6 +164,7 @@ struct matcher {
     struct fg_socket *decisions, *requests;
     struct fg_latency latency;
     struct fg_control control;
+    struct fg_desk *desk;
     uint64_t run, boot;
     int signal_fd, event_fd; // event_fd: an epoll of the signal and the drain
     bool stopping, warned_model;
@@ -196,6 +198,32 @@ static void on_decision(void *context, const struct fg_decision *given)
         fg_log(FG_LOG_WARNING, "a decision was not sent: %s", strerror(-r));
     free(text);
     fg_json_destroy(json);
+}
+
+// ---- answers -----------------------------------------------------------------------------------
+
+static void send_answer(void *context, const struct fg_part *peer, struct fg_json *answer)
+{
+    struct matcher *m = context;
+    char *text = fg_json_print(answer, false);
+    struct fg_part parts[] = {*peer, {text, strlen(text)}};
+    int r = fg_socket_send(m->requests, parts, 2);
+    if (r < 0)
+        fg_log(FG_LOG_DEBUG, "a client left before its answer: %s", strerror(-r));
+    free(text);
+    fg_json_destroy(answer);
+}
+
+static struct fg_json *too_many_parts(void)
+{
+    char message[64];
+    struct fg_json *reply = fg_json_object();
+    snprintf(message, sizeof message, "a request has at most %d parts", FG_BUS_PARTS - 1);
+    fg_json_add_number(reply, "v", 1);
+    fg_json_add_bool(reply, "ok", false);
+    fg_json_add_string(reply, "error", "bad_request");
+    fg_json_add_string(reply, "message", message);
+    return reply;
 }
 
 // ---- start -------------------------------------------------------------------------------------
@@ -234,13 +262,10 @@ static int read_policy_and_card(struct matcher *m, struct fg_error *err)
     return r < 0 ? fg_fail_prefix(err, r, "%s", m->settings.profile) : 0;
 }
 
-static int enter(void *context, const struct fg_subject *subject)
+static int enter(void *context, const struct fg_member *member)
 {
     struct matcher *m = context;
-    char words[FG_SUBJECT_WORDS];
-    struct fg_member member;
-    fg_subject_member(subject, words, &member);
-    return fg_roster_put(m->roster, &member);
+    return fg_roster_put(m->roster, member);
 }
 
 static int open_gallery(struct matcher *m, struct fg_error *err)
@@ -251,18 +276,17 @@ static int open_gallery(struct matcher *m, struct fg_error *err)
                                          .make_key = s->make_key,
                                          .model = m->card.id,
                                          .dimension = fg_card_template_dimension(&m->card),
-                                         .map_bytes = (uint64_t)s->gallery_mib << 20};
-    int r = fg_gallery_open(&gallery, &m->gallery, err);
-    if (r < 0)
-        return r;
+                                         .map_bytes = (uint64_t)s->gallery_mib << 20,
+                                         .visit = enter,
+                                         .context = m};
     struct fg_index_options index = {.dimension = gallery.dimension,
                                      .deterministic = s->exact,
                                      .dismissal = s->dismissal,
                                      .later = true};
-    r = fg_roster_create(&index, &m->roster);
+    int r = fg_roster_create(&index, &m->roster);
     if (r == 0)
-        r = fg_gallery_each(m->gallery, enter, m);
-    return r < 0 ? fg_fail(err, r, "can't load the gallery: %s", strerror(-r)) : 0;
+        r = fg_gallery_open(&gallery, &m->gallery, err);
+    return r < 0 && !err->text[0] ? fg_fail(err, r, "can't load the gallery: %s", strerror(-r)) : r;
 }
 
 static void warn(const struct matcher *m)
@@ -349,11 +373,13 @@ static int start(struct matcher *m, struct fg_error *err)
                                      .latency = &m->latency,
                                      .drain = m->drain,
                                      .started_ns = fg_monotonic_ns()};
-    return 0;
+    r = fg_desk_create(&m->control, send_answer, m, &m->desk);
+    return r < 0 ? fg_fail(err, r, "out of memory") : 0;
 }
 
 static void finish(struct matcher *m)
 {
+    fg_desk_destroy(m->desk);
     fg_drain_stop(m->drain);
     fg_socket_close(m->requests);
     fg_socket_close(m->decisions);
@@ -370,44 +396,26 @@ static void finish(struct matcher *m)
 
 // ---- loop --------------------------------------------------------------------------------------
 
-// Takes over the reply.
-static void send_answer(struct matcher *m, const struct fg_message *request, struct fg_json *reply)
-{
-    char *text = fg_json_print(reply, false);
-    struct fg_part parts[] = {request->parts[0], {text, strlen(text)}};
-    int r = fg_socket_send(m->requests, parts, 2);
-    if (r < 0)
-        fg_log(FG_LOG_DEBUG, "a client left before its answer: %s", strerror(-r));
-    free(text);
-    fg_json_destroy(reply);
-}
-
-static struct fg_json *too_many_parts(void)
-{
-    char message[64];
-    struct fg_json *reply = fg_json_object();
-    snprintf(message, sizeof message, "a request has at most %d parts", FG_BUS_PARTS - 1);
-    fg_json_add_number(reply, "v", 1);
-    fg_json_add_bool(reply, "ok", false);
-    fg_json_add_string(reply, "error", "bad_request");
-    fg_json_add_string(reply, "message", message);
-    return reply;
-}
-
+// All that wait, so that one flush of the disk serves many; up to a bound, so that cameras get
+// their turn.
 static void answer_requests(struct matcher *m)
 {
     struct fg_message request;
-    for (unsigned i = 0; i < REQUESTS_A_TURN; i++) {
+    const uint64_t end = fg_monotonic_ns() + REQUESTS_NS;
+    bool more = true;
+    while (more && !fg_desk_full(m->desk) && fg_monotonic_ns() < end) {
         int r = fg_socket_receive(m->requests, 0, &request);
-        if (r == -EAGAIN)
-            return;
-        if (r == -EMSGSIZE)
-            send_answer(m, &request, too_many_parts());
-        else if (r == 0)
-            send_answer(m, &request,
-                        fg_control_answer(&m->control, request.parts + 1, request.count - 1,
-                                          fg_monotonic_ns(), realtime_s()));
+        more = r != -EAGAIN;
+        if (r == -EMSGSIZE) {
+            fg_desk_commit(m->desk); // its client may have asked before
+            send_answer(m, &request.parts[0], too_many_parts());
+        } else if (r == 0) {
+            fg_desk_take(m->desk, request.parts, request.count, fg_monotonic_ns(), realtime_s());
+        }
     }
+    fg_desk_commit(m->desk);
+    if (!more)
+        fg_gallery_restock(m->gallery);
 }
 
 // True: there may be more.

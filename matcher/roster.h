@@ -66,6 +66,11 @@ const char *fg_roster_search(struct fg_roster *roster, const float *probe, float
 enum fg_access fg_roster_refusal(const struct fg_roster *roster, const float *probe, float score,
                                  const char *lane, uint64_t realtime_s);
 
+// Whether the roster has this member: its template bit for bit, and found by a search with itself,
+// among all when `whole` (else by its slot alone, which is quick). 0; -ENOENT: not there; -EBADMSG:
+// another template; -ESRCH: the search misses it; -ENOMEM.
+int fg_roster_check(const struct fg_roster *roster, const struct fg_member *member, bool whole);
+
 // The first at most `limit` ids after `after` in byte order; returns how many. Borrowed.
 unsigned fg_roster_page(const struct fg_roster *roster, const char *after, const char **ret,
                         unsigned limit);

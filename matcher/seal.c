@@ -7,6 +7,7 @@
 
 _Static_assert(FG_SEAL_KEY == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key");
 _Static_assert(FG_SEAL_NONCE == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
+_Static_assert(FG_SEAL_INPUT == crypto_core_hchacha20_INPUTBYTES, "input");
 _Static_assert(FG_SEAL_TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag");
 
 int fg_seal_init(void)
@@ -28,6 +29,12 @@ int fg_unseal(const uint8_t key[FG_SEAL_KEY], const uint8_t nonce[FG_SEAL_NONCE]
                                                       data_length, nonce, key) == 0
                ? 0
                : -EBADMSG;
+}
+
+void fg_seal_derive(const uint8_t key[FG_SEAL_KEY], const uint8_t input[FG_SEAL_INPUT],
+                    uint8_t ret[FG_SEAL_KEY])
+{
+    crypto_core_hchacha20(ret, input, key, NULL);
 }
 
 void fg_seal_random(void *ret, size_t length)

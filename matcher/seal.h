@@ -13,6 +13,7 @@ extern "C" {
 
 #define FG_SEAL_KEY   32 // bytes
 #define FG_SEAL_NONCE 24
+#define FG_SEAL_INPUT 16
 #define FG_SEAL_TAG   16 // by which sealed bytes are longer than plain ones
 
 // Once before anything else (again is harmless). 0, or -EIO: no source of random bytes.
@@ -26,6 +27,11 @@ void fg_seal(const uint8_t key[FG_SEAL_KEY], const uint8_t nonce[FG_SEAL_NONCE],
 // -EBADMSG: another key, nonce or data, or changed bytes; `plain` holds nothing of it then.
 int fg_unseal(const uint8_t key[FG_SEAL_KEY], const uint8_t nonce[FG_SEAL_NONCE], const void *data,
               size_t data_length, const uint8_t *sealed, size_t length, void *plain);
+
+// Another key of this one for 16 bytes of input: HChaCha20, by which XChaCha20 gets its own (same
+// draft); without the key the results look random.
+void fg_seal_derive(const uint8_t key[FG_SEAL_KEY], const uint8_t input[FG_SEAL_INPUT],
+                    uint8_t ret[FG_SEAL_KEY]);
 
 void fg_seal_random(void *ret, size_t length);
 

@@ -10,29 +10,32 @@
 
 // ---- words --------------------------------------------------------------------------------------
 
-static bool word_ok(const char *word, size_t size)
+static bool character_ok(uint8_t c)
 {
-    size_t length = strnlen(word, size);
-    if (length == 0 || length == size)
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == ':' || c == '@' || c == '-';
+}
+
+// `size` counts the NUL that a string of so many characters has.
+static bool characters_ok(const void *word, size_t length, size_t size)
+{
+    const uint8_t *at = word;
+    if (length == 0 || length >= size)
         return false;
-    for (size_t i = 0; i < length; i++) {
-        char c = word[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool digit = c >= '0' && c <= '9';
-        if (!letter && !digit && !strchr("._:@-", c))
+    for (size_t i = 0; i < length; i++)
+        if (!character_ok(at[i]))
             return false;
-    }
     return true;
 }
 
 int fg_subject_id_ok(const char *id)
 {
-    return word_ok(id, FG_SUBJECT_ID);
+    return characters_ok(id, strnlen(id, FG_SUBJECT_ID), FG_SUBJECT_ID);
 }
 
 int fg_subject_word_ok(const char *word)
 {
-    return word_ok(word, FG_SUBJECT_WORD);
+    return characters_ok(word, strnlen(word, FG_SUBJECT_WORD), FG_SUBJECT_WORD);
 }
 
 // ---- templates ----------------------------------------------------------------------------------
@@ -184,18 +187,24 @@ static bool reference_ok(const char *reference)
     return reference[0] == '\0' || fg_subject_id_ok(reference);
 }
 
-static bool window_ok(const struct fg_subject *s)
+static bool window_ok(uint64_t from_s, uint64_t until_s)
 {
-    return s->valid_from_s == 0 || s->valid_until_s == 0 || s->valid_from_s <= s->valid_until_s;
+    return from_s == 0 || until_s == 0 || from_s <= until_s;
+}
+
+static bool counts_ok(uint32_t dimension, unsigned n_sources)
+{
+    return dimension > 0 && dimension <= FG_TEMPLATE_MAX && n_sources <= FG_SUBJECT_SOURCES;
 }
 
 static bool subject_ok(const struct fg_subject *s)
 {
     if (!fg_subject_id_ok(s->id) || !reference_ok(s->consent) || !reference_ok(s->guardian))
         return false;
-    if (s->dimension == 0 || s->dimension > FG_TEMPLATE_MAX || s->n_sources > FG_SUBJECT_SOURCES)
+    if (!counts_ok(s->dimension, s->n_sources))
         return false;
-    if (!window_ok(s) || !words_ok(s->lanes, s->n_lanes) || !words_ok(s->tags, s->n_tags))
+    if (!window_ok(s->valid_from_s, s->valid_until_s) || !words_ok(s->lanes, s->n_lanes) ||
+        !words_ok(s->tags, s->n_tags))
         return false;
     for (unsigned i = 0; i < s->n_sources; i++)
         if (!template_ok(&s->sources[i], s->dimension))
@@ -268,70 +277,84 @@ int fg_subject_pack(const struct fg_subject *s, uint8_t bytes[FG_SUBJECT_BYTES])
 
 // ---- unpacking ----------------------------------------------------------------------------------
 
-struct reader {
-    const uint8_t *at, *end;
-    bool bad; // sticky: after it every read gives zeros
+struct span {
+    const uint8_t *at;
+    size_t length;
 };
 
-static bool has(struct reader *r, size_t length)
+struct list {
+    unsigned count;
+    struct span words[FG_SUBJECT_LISTS];
+};
+
+// A packed subject, its parts where they lie.
+struct view {
+    uint64_t model, enrolled_s, valid_from_s, valid_until_s;
+    uint32_t dimension;
+    unsigned n_sources;
+    struct span id, consent, guardian, average, sources;
+    struct list lanes, tags;
+};
+
+struct reader {
+    const uint8_t *at, *end;
+    bool bad; // sticky: after it every read gives nothing
+};
+
+static struct span read_span(struct reader *r, size_t length)
 {
-    if (r->bad || (size_t)(r->end - r->at) < length)
+    struct span span = {r->at, length};
+    if (r->bad || (size_t)(r->end - r->at) < length) {
         r->bad = true;
-    return !r->bad;
+        return (struct span){r->at, 0};
+    }
+    r->at += length;
+    return span;
 }
 
 static uint64_t read_number(struct reader *r, unsigned bytes)
 {
+    struct span span = read_span(r, bytes);
     uint64_t value = 0;
-    if (!has(r, bytes))
-        return 0;
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)r->at[i] << (8 * i);
-    r->at += bytes;
+    for (unsigned i = 0; i < span.length; i++)
+        value |= (uint64_t)span.at[i] << (8 * i);
     return value;
 }
 
-static void read_bytes(struct reader *r, void *ret, size_t length)
+static struct span read_word(struct reader *r, size_t size, bool may_be_empty)
 {
-    if (!has(r, length))
-        return;
-    memcpy(ret, r->at, length);
-    r->at += length;
-}
-
-static void read_word(struct reader *r, char *ret, size_t size)
-{
-    size_t length = (size_t)read_number(r, 1);
-    if (length >= size || (has(r, length) && memchr(r->at, 0, length)))
+    struct span word = read_span(r, (size_t)read_number(r, 1));
+    if (!characters_ok(word.at, word.length, size) && !(may_be_empty && word.length == 0))
         r->bad = true;
-    else
-        read_bytes(r, ret, length);
+    return word;
 }
 
-static unsigned read_words(struct reader *r, char ret[][FG_SUBJECT_WORD])
+static void read_list(struct reader *r, struct list *ret)
 {
-    unsigned count = (unsigned)read_number(r, 1);
-    if (count > FG_SUBJECT_LISTS)
+    ret->count = (unsigned)read_number(r, 1);
+    if (ret->count > FG_SUBJECT_LISTS)
         r->bad = true;
-    for (unsigned i = 0; i < count && !r->bad; i++)
-        read_word(r, ret[i], FG_SUBJECT_WORD);
-    return count;
+    for (unsigned i = 0; i < ret->count && !r->bad; i++)
+        ret->words[i] = read_word(r, FG_SUBJECT_WORD, false);
 }
 
-static void read_template(struct reader *r, uint32_t dimension, struct fg_template *ret)
+static const int8_t *values_of(struct span templates, unsigned i, uint32_t dimension)
 {
-    if (dimension > FG_TEMPLATE_MAX) {
-        r->bad = true;
-        return;
-    }
-    read_bytes(r, ret->values, dimension);
-    ret->scale = scale_of(ret->values, dimension);
+    return (const int8_t *)templates.at + (size_t)i * dimension;
 }
 
-int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *ret)
+static bool templates_ok(const struct view *v)
+{
+    for (unsigned i = 0; i < v->n_sources; i++)
+        if (scale_of(values_of(v->sources, i, v->dimension), v->dimension) <= 0)
+            return false;
+    return scale_of(values_of(v->average, 0, v->dimension), v->dimension) > 0;
+}
+
+// All that pack would have checked.
+static int view_packed(const uint8_t *bytes, size_t length, struct view *ret)
 {
     struct reader r = {bytes, bytes + length, false};
-    memset(ret, 0, sizeof *ret);
     if (read_number(&r, 1) != PACK_VERSION)
         return -EBADMSG;
     ret->model = read_number(&r, 8);
@@ -339,14 +362,87 @@ int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *re
     ret->enrolled_s = read_number(&r, 8);
     ret->valid_from_s = read_number(&r, 8);
     ret->valid_until_s = read_number(&r, 8);
-    read_word(&r, ret->id, sizeof ret->id);
-    read_word(&r, ret->consent, sizeof ret->consent);
-    read_word(&r, ret->guardian, sizeof ret->guardian);
-    ret->n_lanes = read_words(&r, ret->lanes);
-    ret->n_tags = read_words(&r, ret->tags);
-    read_template(&r, ret->dimension, &ret->average);
+    ret->id = read_word(&r, FG_SUBJECT_ID, false);
+    ret->consent = read_word(&r, FG_SUBJECT_ID, true);
+    ret->guardian = read_word(&r, FG_SUBJECT_ID, true);
+    read_list(&r, &ret->lanes);
+    read_list(&r, &ret->tags);
+    ret->average = read_span(&r, ret->dimension);
     ret->n_sources = (unsigned)read_number(&r, 1);
-    for (unsigned i = 0; i < ret->n_sources && i < FG_SUBJECT_SOURCES; i++)
-        read_template(&r, ret->dimension, &ret->sources[i]);
-    return r.bad || r.at != r.end || !subject_ok(ret) ? -EBADMSG : 0;
+    ret->sources = read_span(&r, (size_t)ret->n_sources * ret->dimension);
+    if (r.bad || r.at != r.end || !counts_ok(ret->dimension, ret->n_sources) ||
+        !window_ok(ret->valid_from_s, ret->valid_until_s) || !templates_ok(ret))
+        return -EBADMSG;
+    return 0;
+}
+
+static char *copy_word(struct span word, char *ret)
+{
+    memcpy(ret, word.at, word.length);
+    ret[word.length] = '\0';
+    return ret + word.length + 1;
+}
+
+static void copy_template(struct span templates, unsigned i, uint32_t dimension,
+                          struct fg_template *ret)
+{
+    memcpy(ret->values, values_of(templates, i, dimension), dimension);
+    ret->scale = scale_of(ret->values, dimension);
+}
+
+int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *ret)
+{
+    struct view v;
+    int r = view_packed(bytes, length, &v);
+    if (r < 0)
+        return r;
+    memset(ret, 0, sizeof *ret);
+    ret->model = v.model;
+    ret->dimension = v.dimension;
+    ret->enrolled_s = v.enrolled_s;
+    ret->valid_from_s = v.valid_from_s;
+    ret->valid_until_s = v.valid_until_s;
+    copy_word(v.id, ret->id);
+    copy_word(v.consent, ret->consent);
+    copy_word(v.guardian, ret->guardian);
+    ret->n_lanes = v.lanes.count;
+    ret->n_tags = v.tags.count;
+    for (unsigned i = 0; i < v.lanes.count; i++)
+        copy_word(v.lanes.words[i], ret->lanes[i]);
+    for (unsigned i = 0; i < v.tags.count; i++)
+        copy_word(v.tags.words[i], ret->tags[i]);
+    copy_template(v.average, 0, v.dimension, &ret->average);
+    ret->n_sources = v.n_sources;
+    for (unsigned i = 0; i < v.n_sources; i++)
+        copy_template(v.sources, i, v.dimension, &ret->sources[i]);
+    return 0;
+}
+
+static char *copy_list(const struct list *list, char *at, const char **ret)
+{
+    *ret = list->count ? at : NULL;
+    for (unsigned i = 0; i < list->count; i++)
+        at = copy_word(list->words[i], at);
+    *at = '\0';
+    return at + 1;
+}
+
+int fg_subject_unpack_member(const uint8_t *bytes, size_t length, char *room, uint64_t *ret_model,
+                             struct fg_member *ret)
+{
+    struct view v;
+    int r = view_packed(bytes, length, &v);
+    if (r < 0)
+        return r;
+    char *at = copy_word(v.id, room); // each NUL has the place of a length or a count
+    at = copy_list(&v.lanes, at, &ret->lanes);
+    copy_list(&v.tags, at, &ret->tags);
+    ret->id = room;
+    ret->valid_from_s = v.valid_from_s;
+    ret->valid_until_s = v.valid_until_s;
+    ret->dimension = v.dimension;
+    ret->values = values_of(v.average, 0, v.dimension);
+    ret->scale = scale_of(ret->values, v.dimension);
+    *ret_model = v.model;
+    return 0;
 }

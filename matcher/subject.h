@@ -69,6 +69,11 @@ void fg_subject_member(const struct fg_subject *subject, char words[FG_SUBJECT_W
 int fg_subject_pack(const struct fg_subject *subject, uint8_t bytes[FG_SUBJECT_BYTES]);
 int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *ret);
 
+// The same checks, and only what a search needs: the values stay in `bytes`, id and lists go into
+// `room`, which has `length` bytes too, and *ret borrows both.
+int fg_subject_unpack_member(const uint8_t *bytes, size_t length, char *room, uint64_t *ret_model,
+                             struct fg_member *ret);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer target: whatever unpack accepts, pack writes byte for byte.
+// libFuzzer target: whatever unpack accepts, pack writes byte for byte, and both ways of unpacking
+// agree.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct fg_subject subject;
     static uint8_t again[FG_SUBJECT_BYTES];
-    if (fg_subject_unpack(data, size, &subject) < 0)
+    struct fg_member member;
+    uint64_t model = 0;
+    char *room = malloc(size + 1);
+    if (!room)
+        return 0;
+    int r = fg_subject_unpack(data, size, &subject);
+    if (fg_subject_unpack_member(data, size, room, &model, &member) != r)
+        abort();
+    if (r == 0 && (model != subject.model || strcmp(member.id, subject.id) != 0 ||
+                   memcmp(member.values, subject.average.values, subject.dimension) != 0 ||
+                   !member.lanes != !subject.n_lanes || !member.tags != !subject.n_tags))
+        abort();
+    free(room);
+    if (r < 0)
         return 0;
     if (fg_subject_pack(&subject, again) != (int)size || memcmp(again, data, size) != 0)
         abort();

@@ -43,6 +43,7 @@ static struct fg_socket *router;
 static pthread_t thread;
 static atomic_int manner, stopping;
 static atomic_uint parts_seen;
+static atomic_bool packed_seen;
 static uint8_t vector_seen[64];
 static size_t vector_length;
 
@@ -160,8 +161,10 @@ static void *run(void *unused)
         if (vector_length > 0 && vector_length <= sizeof vector_seen)
             memcpy(vector_seen, message.parts[2].data, vector_length);
         atomic_store(&parts_seen, message.count);
-        if (fg_json_parse(message.parts[1].data, message.parts[1].length, &request, NULL) == 0)
+        if (fg_json_parse(message.parts[1].data, message.parts[1].length, &request, NULL) == 0) {
+            atomic_store(&packed_seen, fg_json_get_bool(request, "packed", false));
             answer_badly(&message.parts[0], fg_json_get_string(request, "id", ""));
+        }
         fg_json_destroy(request);
     }
     return NULL;
@@ -307,11 +310,42 @@ static void test_vectors(void **state)
     assert_int_equal(atomic_load(&parts_seen), 4);
     assert_int_equal(vector_length, sizeof bytes);
     assert_memory_equal(vector_seen, bytes, sizeof bytes);
+    fg_client_close(client);
+}
+
+static void test_packed_vectors(void **state)
+{
+    enum { MOST = FG_CLIENT_BYTES / (3 * sizeof(float)) };
+    struct fg_client *client = NULL;
+    struct fg_json *reply = NULL;
+    struct fg_error err = {""};
+    float *vectors = calloc(MOST + 1, 3 * sizeof *vectors);
+    (void)state;
+    assert_int_equal(fg_client_open(endpoint, LONG_MS, &client, &err), 0);
+    assert_int_equal(fg_client_do(client, fg_client_request("enrol_many"), vectors,
+                                  FG_CLIENT_VECTORS, 3, &reply, &err),
+                     0);
+    fg_json_destroy(reply);
+    assert_int_equal(atomic_load(&parts_seen), 2 + FG_CLIENT_VECTORS); // each for itself
+    assert_int_equal(vector_length, 12);
+    assert_false(atomic_load(&packed_seen));
+    const unsigned counts[] = {FG_CLIENT_VECTORS + 1, MOST};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fg_client_do(client, fg_client_request("enrol_many"), vectors, counts[i],
+                                      3, &reply, &err),
+                         0);
+        fg_json_destroy(reply);
+        assert_int_equal(atomic_load(&parts_seen), 3);
+        assert_int_equal(vector_length, 12 * counts[i]);
+        assert_true(atomic_load(&packed_seen));
+    }
     reply = NULL;
-    assert_true(fg_client_do(client, fg_client_request("enrol"), vectors, FG_CLIENT_VECTORS + 1, 3,
-                             &reply, &err) < 0);
+    assert_int_equal(
+        fg_client_do(client, fg_client_request("enrol_many"), vectors, MOST + 1, 3, &reply, &err),
+        -EINVAL);
     assert_null(reply);
     fg_client_close(client);
+    free(vectors);
 }
 
 static void test_verdicts(void **state)
@@ -357,6 +391,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_after_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_vectors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_packed_vectors, setup, teardown),
         cmocka_unit_test(test_verdicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "matcher/control.h"
+#include "matcher/desk.h"
 
 #define DIMENSION 16
 #define MODEL     UINT64_C(0x00abcdef12345678)
@@ -26,6 +26,15 @@ static struct fg_gallery *gallery;
 static struct fg_roster *roster;
 static struct fg_decide *decide;
 static struct fg_control control;
+static struct fg_desk *desk;
+
+#define MOST_ANSWERS 1024
+
+static struct {
+    char peer[8];
+    struct fg_json *json;
+} answers[MOST_ANSWERS];
+static unsigned n_answers;
 
 static void ignore(void *context, const struct fg_decision *decision)
 {
@@ -33,13 +42,19 @@ static void ignore(void *context, const struct fg_decision *decision)
     (void)decision;
 }
 
-static int enter(void *context, const struct fg_subject *subject)
+static int enter(void *context, const struct fg_member *member)
 {
     (void)context;
-    char words[FG_SUBJECT_WORDS];
-    struct fg_member member;
-    fg_subject_member(subject, words, &member);
-    return fg_roster_put(roster, &member);
+    return fg_roster_put(roster, member);
+}
+
+static void keep_answer(void *context, const struct fg_part *peer, struct fg_json *json)
+{
+    assert_ptr_equal(context, &control);
+    assert_true(n_answers < MOST_ANSWERS && peer->length < sizeof answers[0].peer);
+    memset(&answers[n_answers], 0, sizeof answers[0]);
+    memcpy(answers[n_answers].peer, peer->data, peer->length);
+    answers[n_answers++].json = json;
 }
 
 static void open_all(void)
@@ -68,10 +83,12 @@ static void open_all(void)
                                   .policy = &policy,
                                   .card = &card,
                                   .latency = &latency};
+    assert_int_equal(fg_desk_create(&control, keep_answer, &control, &desk), 0);
 }
 
 static void close_all(void)
 {
+    fg_desk_destroy(desk);
     fg_decide_destroy(decide);
     fg_roster_destroy(roster);
     fg_gallery_close(gallery);
@@ -125,6 +142,25 @@ static struct vector axis(unsigned i)
     return v;
 }
 
+static void bring(const char *peer, const struct fg_part *parts, unsigned count)
+{
+    struct fg_part all[FG_BUS_PARTS] = {{peer, strlen(peer)}};
+    for (unsigned i = 0; i < count; i++)
+        all[1 + i] = parts[i];
+    assert_true(fg_desk_take(desk, all, count + 1, 5000000000u, NOW_S));
+}
+
+static struct fg_json *ask_parts(const struct fg_part *parts, unsigned count)
+{
+    n_answers = 0;
+    bring("me", parts, count);
+    fg_desk_commit(desk);
+    assert_int_equal(n_answers, 1);
+    assert_string_equal(answers[0].peer, "me");
+    assert_true(fg_json_get_number(answers[0].json, "v", 0) == 1);
+    return answers[0].json;
+}
+
 static struct fg_json *ask_bytes(const void *header, size_t length, const struct vector *vectors,
                                  unsigned n_vectors)
 {
@@ -135,10 +171,7 @@ static struct fg_json *ask_bytes(const void *header, size_t length, const struct
         memcpy(odd[i] + 1, &vectors[i], sizeof vectors[i]);
         parts[1 + i] = (struct fg_part){odd[i] + 1, sizeof vectors[i]};
     }
-    struct fg_json *reply = fg_control_answer(&control, parts, n_vectors + 1, 5000000000u, NOW_S);
-    assert_non_null(reply);
-    assert_true(fg_json_get_number(reply, "v", 0) == 1);
-    return reply;
+    return ask_parts(parts, n_vectors + 1);
 }
 
 // The header is given as the members after "v" and "op".
@@ -281,7 +314,7 @@ static void test_headers(void **state)
     char deep[200];
     memset(deep, '[', sizeof deep);
     refuse(ask_bytes(deep, sizeof deep, NULL, 0), "bad_json");
-    refuse(fg_control_answer(&control, NULL, 0, 0, NOW_S), "bad_json");
+    refuse(ask_parts(NULL, 0), "bad_json");
     refuse(ask_bytes("{}", 2, NULL, 0), "bad_version");
     refuse(ask_bytes("{\"v\":2,\"op\":\"status\"}", 21, NULL, 0), "bad_version");
     refuse(ask_bytes("{\"v\":1}", 7, NULL, 0), "unknown_op");
@@ -300,7 +333,7 @@ static void test_vector_lengths(void **state)
     struct vector v = axis(0);
     for (size_t length = 0; length < sizeof v; length++) {
         struct fg_part parts[] = {{header, sizeof header - 1}, {&v, length}};
-        refuse(fg_control_answer(&control, parts, 2, 0, NOW_S), "bad_vector");
+        refuse(ask_parts(parts, 2), "bad_vector");
     }
 }
 
@@ -340,6 +373,227 @@ static void test_enrol_many(void **state)
         refuse(ask("enrol_many", members, v, 2), "bad_request");
     }
     assert_int_equal(fg_roster_count(roster), 3);
+}
+
+// ---- packed ------------------------------------------------------------------------------------
+
+// `count` subjects PREFIX0 and on, all vectors in one part; `extra` goes into the header.
+static struct fg_json *ask_packed(const char *prefix, unsigned count, const char *extra,
+                                  const struct vector *vectors, size_t bytes)
+{
+    char *header = malloc(256 + (size_t)count * 48);
+    int at = sprintf(header,
+                     "{\"v\":1,\"id\":\"r7\",\"op\":\"enrol_many\",\"packed\":true," OF_MODEL
+                     "%s,\"subjects\":[",
+                     extra);
+    for (unsigned i = 0; i < count; i++)
+        at += sprintf(header + at, "%s{\"subject\":\"%s%u\"}", i ? "," : "", prefix, i);
+    at += sprintf(header + at, "]}");
+    struct fg_part parts[] = {{header, (size_t)at}, {vectors, bytes}};
+    struct fg_json *reply = ask_parts(parts, 2);
+    free(header);
+    return reply;
+}
+
+static struct vector *axes(unsigned count)
+{
+    struct vector *v = calloc(count, sizeof *v);
+    for (unsigned i = 0; i < count; i++)
+        v[i] = axis(i % DIMENSION);
+    return v;
+}
+
+static void test_packed(void **state)
+{
+    (void)state;
+    enum { MANY = FG_CONTROL_PACKED };
+    struct vector *v = axes(MANY + 1);
+    accept(ask_packed("p", MANY, "", v, MANY * sizeof *v));
+    assert_int_equal(fg_roster_count(roster), MANY);
+    accept(ask("get", "\"subject\":\"p2047\"", NULL, 0));
+    struct fg_json *reply = ask_packed("p", 40, "", v, 40 * sizeof *v);
+    assert_true(fg_json_get_number(reply, "failed", -1) == 0);
+    refuse(reply, "exists");
+    accept(ask_packed("p", 40, ",\"replace\":true", v, 40 * sizeof *v));
+    assert_int_equal(fg_roster_count(roster), MANY);
+
+    refuse(ask_packed("q", MANY + 1, "", v, (MANY + 1) * sizeof *v), "bad_request");
+    refuse(ask_packed("q", 3, "", v, 2 * sizeof *v), "bad_request");
+    refuse(ask_packed("q", 3, "", v, 4 * sizeof *v), "bad_request");
+    refuse(ask_packed("q", 3, "", v, 3 * sizeof *v + 1), "bad_request");
+    v[2].at[0] = NAN;
+    reply = ask_packed("q", 4, "", v, 4 * sizeof *v);
+    assert_true(fg_json_get_number(reply, "failed", -1) == 2);
+    refuse(reply, "bad_vector");
+    refuse(ask("enrol_many", OF_MODEL ",\"packed\":true,\"subjects\":[{\"subject\":\"q\"}]", v, 2),
+           "bad_request");
+    refuse(ask("enrol", OF_MODEL ",\"packed\":true,\"subject\":\"q\"", v, 1), "bad_request");
+    assert_int_equal(fg_roster_count(roster), MANY);
+    free(v);
+}
+
+// The same person at the front and at the end of a long list.
+static void test_packed_twice(void **state)
+{
+    (void)state;
+    enum { MANY = 500 };
+    struct vector *v = axes(MANY);
+    char *header = malloc(256 + MANY * 48);
+    int at = sprintf(header, "{\"v\":1,\"op\":\"enrol_many\",\"packed\":true," OF_MODEL
+                             ",\"replace\":true,\"subjects\":[");
+    for (unsigned i = 0; i < MANY; i++)
+        at += sprintf(header + at, "%s{\"subject\":\"t%u\"}", i ? "," : "", i % (MANY - 1));
+    at += sprintf(header + at, "]}");
+    struct fg_part parts[] = {{header, (size_t)at}, {v, MANY * sizeof *v}};
+    struct fg_json *reply = ask_parts(parts, 2);
+    assert_true(fg_json_get_number(reply, "failed", -1) == MANY - 1);
+    refuse(reply, "bad_request");
+    assert_int_equal(fg_roster_count(roster), 0);
+    free(header);
+    free(v);
+}
+
+// ---- groups ------------------------------------------------------------------------------------
+
+static void bring_text(const char *peer, const char *header, const struct vector *v)
+{
+    struct fg_part parts[] = {{header, strlen(header)}, {v, sizeof *v}};
+    bring(peer, parts, v ? 2 : 1);
+}
+
+#define ENROL(id)  "{\"v\":1,\"op\":\"enrol\"," OF_MODEL ",\"subject\":\"" id "\"}"
+#define DELETE(id) "{\"v\":1,\"op\":\"delete\",\"subject\":\"" id "\"}"
+#define GET(id)    "{\"v\":1,\"op\":\"get\",\"subject\":\"" id "\"}"
+
+// The answer number i: to whom, and its error (NULL: ok).
+static void answered(unsigned i, const char *peer, const char *error)
+{
+    assert_true(i < n_answers);
+    assert_string_equal(answers[i].peer, peer);
+    if (error)
+        refuse(answers[i].json, error);
+    else
+        accept(answers[i].json);
+}
+
+static void test_group(void **state)
+{
+    (void)state;
+    struct vector v = axis(0), w = axis(1), bad = {{0}};
+    n_answers = 0;
+    bring_text("A", ENROL("a"), &v);
+    bring_text("B", ENROL("a"), &w); // comes after A's
+    bring_text("C", ENROL("c"), &bad);
+    bring_text("B", ENROL("b"), &w);
+    bring_text("A", "{}", NULL);
+    bring_text("C", DELETE("nobody"), NULL);
+    assert_int_equal(n_answers, 0); // nothing is promised yet
+    assert_false(searchable(0) || searchable(1));
+    fg_desk_commit(desk);
+    assert_int_equal(n_answers, 6);
+    answered(0, "A", NULL);
+    answered(1, "B", "exists");
+    answered(2, "C", "bad_vector");
+    answered(3, "B", NULL);
+    answered(4, "A", "bad_version");
+    answered(5, "C", "not_found");
+    assert_true(searchable(0) && searchable(1));
+
+    n_answers = 0; // one after the other, also for the same person
+    bring_text("A", DELETE("a"), NULL);
+    bring_text("B", ENROL("a"), &w);
+    bring_text("A", DELETE("b"), NULL);
+    bring_text("A", DELETE("b"), NULL);
+    bring_text("B", ENROL("d"), &v);
+    bring_text("C", DELETE("d"), NULL);
+    fg_desk_commit(desk);
+    assert_int_equal(n_answers, 6);
+    for (unsigned i = 0; i < 6; i++)
+        answered(i, i == 1 || i == 4 ? "B" : i == 5 ? "C" : "A", i == 3 ? "not_found" : NULL);
+    assert_false(searchable(0));
+    assert_true(searchable(1));
+    assert_int_equal(fg_roster_count(roster), 1);
+    fg_desk_commit(desk); // nobody waits
+    assert_int_equal(n_answers, 6);
+}
+
+static void test_reading_in_a_group(void **state)
+{
+    (void)state;
+    struct vector v = axis(0);
+    n_answers = 0;
+    bring_text("A", ENROL("a"), &v);
+    bring_text("B", GET("a"), NULL); // sees what came before it
+    assert_int_equal(n_answers, 2);
+    answered(0, "A", NULL);
+    answered(1, "B", NULL);
+    bring_text("A", DELETE("a"), NULL);
+    bring_text("B", GET("a"), NULL);
+    assert_int_equal(n_answers, 4);
+    answered(2, "A", NULL);
+    answered(3, "B", "not_found");
+}
+
+static void test_full_desk(void **state)
+{
+    (void)state;
+    enum { MANY = FG_DESK_REQUESTS + 10 };
+    struct vector v = axis(0);
+    n_answers = 0;
+    for (unsigned i = 0; i < MANY; i++) {
+        char header[256];
+        snprintf(header, sizeof header,
+                 "{\"v\":1,\"op\":\"enrol\"," OF_MODEL ",\"subject\":\"f%u\"}", i);
+        bring_text("A", header, &v);
+        assert_int_equal(fg_desk_full(desk), i == FG_DESK_REQUESTS - 1);
+    }
+    assert_int_equal(n_answers, FG_DESK_REQUESTS); // the next one found no room
+    fg_desk_commit(desk);
+    assert_int_equal(n_answers, MANY);
+    for (unsigned i = 0; i < MANY; i++)
+        answered(i, "A", NULL);
+    assert_int_equal(fg_roster_count(roster), MANY);
+    close_all();
+    open_all();
+    assert_int_equal(fg_roster_count(roster), MANY);
+}
+
+// One that is too large for what is left must not fail its neighbours.
+static void test_full_gallery(void **state)
+{
+    (void)state;
+    struct vector v = axis(0), *many = axes(1024);
+    unsigned round = 0;
+    char prefix[16];
+    struct fg_json *reply;
+    do {
+        snprintf(prefix, sizeof prefix, "r%u-", round++);
+        reply = ask_packed(prefix, 1024, "", many, 1024 * sizeof *many);
+        bool ok = fg_json_get_bool(reply, "ok", false);
+        if (!ok)
+            break;
+        accept(reply);
+    } while (round < 1000);
+    refuse(reply, "no_space");
+    uint64_t before = fg_roster_count(roster);
+    char header[64 * 1024];
+    int at = sprintf(header,
+                     "{\"v\":1,\"op\":\"enrol_many\",\"packed\":true," OF_MODEL ",\"subjects\":[");
+    for (unsigned i = 0; i < 1024; i++)
+        at += sprintf(header + at, "%s{\"subject\":\"z%u\"}", i ? "," : "", i);
+    at += sprintf(header + at, "]}");
+    struct fg_part parts[] = {{header, (size_t)at}, {many, 1024 * sizeof *many}};
+    n_answers = 0;
+    bring_text("A", DELETE("r0-0"), NULL);
+    bring("B", parts, 2);
+    bring_text("A", ENROL("small"), &v);
+    fg_desk_commit(desk);
+    assert_int_equal(n_answers, 3);
+    answered(0, "A", NULL);
+    answered(1, "B", "no_space");
+    answered(2, "A", NULL);
+    assert_int_equal(fg_roster_count(roster), before);
+    free(many);
 }
 
 static void test_list(void **state)
@@ -451,9 +705,21 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_enrol_get_delete), TEST(test_enrol_refuses), TEST(test_headers),
-        TEST(test_vector_lengths),   TEST(test_enrol_many),    TEST(test_list),
-        TEST(test_verify),           TEST(test_status),        TEST(test_too_large),
+        TEST(test_enrol_get_delete),
+        TEST(test_enrol_refuses),
+        TEST(test_headers),
+        TEST(test_vector_lengths),
+        TEST(test_enrol_many),
+        TEST(test_list),
+        TEST(test_verify),
+        TEST(test_status),
+        TEST(test_too_large),
+        TEST(test_packed),
+        TEST(test_packed_twice),
+        TEST(test_group),
+        TEST(test_reading_in_a_group),
+        TEST(test_full_desk),
+        TEST(test_full_gallery),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

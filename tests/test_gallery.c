@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 
 #include "matcher/gallery.h"
 #include "matcher/keys.h"
+#include "matcher/master.h"
 
 #define MODEL     0x1234u
 #define DIMENSION 64
@@ -137,6 +140,20 @@ static int put(struct fg_gallery *g, const char *id, uint32_t seed, bool replace
     return fg_gallery_put(g, &s, replace, &err);
 }
 
+// Subjects PREFIX0 and on, at once.
+static int put_crowd(struct fg_gallery *g, const char *prefix, unsigned count)
+{
+    struct fg_subject *s = calloc(count, sizeof *s);
+    char id[32];
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "%s%u", prefix, i);
+        make_subject(&s[i], id, i);
+    }
+    int r = fg_gallery_put_many(g, s, count, false, NULL, &err);
+    free(s);
+    return r;
+}
+
 // The seed that the subject was made with, or the error.
 static int64_t seed_of(struct fg_gallery *g, const char *id)
 {
@@ -149,9 +166,9 @@ static int64_t seed_of(struct fg_gallery *g, const char *id)
     return (int64_t)s.valid_until_s;
 }
 
-static int count_visit(void *context, const struct fg_subject *subject)
+static int count_visit(void *context, const struct fg_member *member)
 {
-    assert_int_equal(subject->dimension, DIMENSION);
+    assert_int_equal(member->dimension, DIMENSION);
     ++*(unsigned *)context;
     return 0;
 }
@@ -207,25 +224,70 @@ static void damage(const char *path, const char *text, size_t offset)
     free(b.at);
 }
 
-// ---- making a sync fail -------------------------------------------------------------------------
+// ---- flushes of the disk ------------------------------------------------------------------------
+// These stand before libc's, for LMDB too: whatever makes a write durable is counted, and one
+// file's can be made to fail.
 
 static const char *failing_file; // syncs of a file with this name's end fail
+static unsigned flushes, others; // others: ways to flush that nobody is known to use
 
-// Stands before libc's, for LMDB too.
-int fdatasync(int fd)
+static bool is_failing(int fd)
 {
     char link[64], path[256];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = failing_file ? readlink(link, path, sizeof path - 1) : -1;
-    if (n > 0) {
-        path[n] = '\0';
-        size_t tail = strlen(failing_file);
-        if ((size_t)n >= tail && strcmp(path + (size_t)n - tail, failing_file) == 0) {
-            errno = EIO;
-            return -1;
-        }
-    }
-    return (int)syscall(SYS_fdatasync, fd);
+    size_t tail = failing_file ? strlen(failing_file) : 0;
+    return n >= (ssize_t)tail && n > 0 && memcmp(path + (size_t)n - tail, failing_file, tail) == 0;
+}
+
+int fdatasync(int fd)
+{
+    flushes++;
+    if (!is_failing(fd))
+        return (int)syscall(SYS_fdatasync, fd);
+    errno = EIO;
+    return -1;
+}
+
+int fsync(int fd)
+{
+    flushes++;
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int msync(void *at, size_t length, int flags)
+{
+    others++;
+    return (int)syscall(SYS_msync, at, length, flags);
+}
+
+int sync_file_range(int fd, off_t from, off_t bytes, unsigned flags)
+{
+    others++;
+    return (int)syscall(SYS_sync_file_range, fd, from, bytes, flags);
+}
+
+static void count_write(int fd)
+{
+    flushes += (fcntl(fd, F_GETFL) & O_DSYNC) != 0; // O_SYNC has its bit too
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+    count_write(fd);
+    return syscall(SYS_pwrite64, fd, bytes, length, offset);
+}
+
+ssize_t write(int fd, const void *bytes, size_t length)
+{
+    count_write(fd);
+    return syscall(SYS_write, fd, bytes, length);
+}
+
+ssize_t writev(int fd, const struct iovec *pieces, int count)
+{
+    count_write(fd);
+    return syscall(SYS_writev, fd, pieces, count);
 }
 
 // ---- storing ------------------------------------------------------------------------------------
@@ -258,9 +320,9 @@ static void test_put_get_delete(void **state)
     fg_gallery_close(NULL);
 }
 
-static int stop_visit(void *context, const struct fg_subject *subject)
+static int stop_visit(void *context, const struct fg_member *member)
 {
-    (void)subject;
+    (void)member;
     return ++*(int *)context == 2 ? 42 : 0;
 }
 
@@ -348,6 +410,156 @@ static void test_put_many(void **state)
     assert_int_equal(state_of(g).keys_erased, 0);
     fg_gallery_close(g);
     free(s);
+}
+
+// What a change costs in flushes, whoever makes them.
+static unsigned flushes_of(struct fg_gallery *g, struct fg_change *changes, unsigned count)
+{
+    unsigned before = flushes;
+    fg_gallery_apply(g, changes, count);
+    assert_int_equal(others, 0);
+    return flushes - before;
+}
+
+static void test_flushes(void **state)
+{
+    (void)state;
+    enum { MANY = 1500 };
+    struct fg_gallery *g = open_gallery();
+    struct fg_subject *s = calloc(MANY, sizeof *s);
+    char id[16];
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "m%u", i);
+        make_subject(&s[i], id, i);
+    }
+    for (unsigned i = 0; i < 600; i++) { // the stock runs low, and is filled when nobody waits
+        struct fg_change lone = {.subjects = &s[i], .count = 1};
+        assert_in_range(flushes_of(g, &lone, 1), 1, 2);
+        assert_int_equal(lone.result, 0);
+        fg_gallery_restock(g);
+    }
+    struct fg_change many = {.subjects = s, .count = MANY, .replace = true};
+    assert_in_range(flushes_of(g, &many, 1), 1, 5); // a third for its keys, two for those replaced
+    assert_int_equal(many.result, 0);
+    struct fg_change gone[100] = {0};
+    char ids[100][16];
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(ids[i], sizeof ids[i], "m%u", i);
+        gone[i].id = ids[i];
+    }
+    assert_in_range(flushes_of(g, gone, 100), 1, 4);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(gone[i].result, 0);
+    assert_counts(g, MANY - 100, 0, 0);
+    // what is refused costs nothing
+    gone[0].id = "m0";
+    assert_int_equal(flushes_of(g, gone, 1), 0);
+    assert_int_equal(gone[0].result, -ENOENT);
+    fg_gallery_close(g);
+    free(s);
+}
+
+static struct fg_change putting(const struct fg_subject *subjects, unsigned count, bool replace)
+{
+    return (struct fg_change){.subjects = subjects, .count = count, .replace = replace};
+}
+
+// Each change of a group has its own outcome, as if they came one after the other.
+static void test_group(void **state)
+{
+    (void)state;
+    struct fg_gallery *g = open_gallery();
+    static struct fg_subject s[8];
+    static const char *const ids[] = {"a", "b", "c", "b", "a", "d", "e", "f"};
+    for (uint32_t i = 0; i < 8; i++)
+        make_subject(&s[i], ids[i], i + 1);
+    s[6].dimension = 0; // e can't be stored
+    struct fg_change group[] = {
+        putting(&s[0], 1, false), // a
+        putting(&s[1], 3, false), // b, c, b again: none of them
+        putting(&s[1], 2, false), // b, c
+        {.id = "b"},
+        putting(&s[3], 1, false), // b again
+        putting(&s[4], 1, false), // a is there
+        putting(&s[4], 1, true),  // takes its place
+        putting(&s[5], 3, true),  // d, e, f: none of them
+        {.id = "nobody"},
+        {.id = "not an id"},
+        {.id = "c"},
+        putting(&s[7], 1, false), // f
+    };
+    static const struct {
+        int result;
+        unsigned failed;
+    } want[] = {{0, 1}, {-EEXIST, 2}, {0, 2},       {0, 0},       {0, 1}, {-EEXIST, 0},
+                {0, 1}, {-EINVAL, 1}, {-ENOENT, 0}, {-ENOENT, 0}, {0, 0}, {0, 1}};
+    enum { COUNT = sizeof group / sizeof *group };
+    fg_gallery_apply(g, group, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (group[i].result != want[i].result || group[i].failed != want[i].failed)
+            fail_msg("change %u: %d, failed %u: %s", i, group[i].result, group[i].failed,
+                     group[i].err.text);
+        assert_true((group[i].result == 0) == (group[i].err.text[0] == '\0'));
+    }
+    for (int round = 0; round < 2; round++) { // now, and after opening again
+        assert_counts(g, 3, 0, 0);
+        assert_int_equal(keys_in_use(g), 3);
+        assert_int_equal(seed_of(g, "a"), 5);
+        assert_int_equal(seed_of(g, "b"), 4);
+        assert_int_equal(seed_of(g, "c"), -ENOENT);
+        assert_int_equal(seed_of(g, "d"), -ENOENT);
+        assert_int_equal(seed_of(g, "f"), 8);
+        assert_int_equal(state_of(g).keys_erased, 0);
+        fg_gallery_close(g);
+        g = open_gallery();
+    }
+    fg_gallery_close(g);
+}
+
+// Any number of threads finds the same, in the same order.
+struct seen {
+    unsigned count;
+    char last[FG_SUBJECT_ID];
+    uint64_t sum;
+};
+
+static int seen_visit(void *context, const struct fg_member *member)
+{
+    struct seen *seen = context;
+    assert_true(strcmp(member->id, seen->last) > 0);
+    strcpy(seen->last, member->id);
+    seen->count++;
+    seen->sum = seen->sum * 31 + member->valid_until_s + (uint8_t)member->values[3];
+    assert_null(member->tags);
+    return seen->count == 100000 ? 7 : 0;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    struct fg_gallery *g = open_gallery();
+    assert_int_equal(put_crowd(g, "subject-", 5000), 0);
+    fg_gallery_close(g);
+    damage(data, "subject-3777", 60);
+    struct seen first = {0};
+    for (unsigned threads = 1; threads <= 8; threads += threads > 2 ? 5 : 1) {
+        struct fg_gallery_options o = options();
+        struct seen seen = {0};
+        o.threads = threads;
+        o.visit = seen_visit;
+        o.context = &seen;
+        assert_int_equal(fg_gallery_open(&o, &g, &err), 0);
+        if (threads == 1)
+            first = seen;
+        assert_int_equal(state_of(g).corrupt, 1);
+        assert_int_equal(state_of(g).corrupt + seen.count, 5000);
+        assert_int_equal(seen.count, first.count);
+        assert_true(seen.sum == first.sum);
+        assert_int_equal(state_of(g).keys_erased, 0); // a damaged record's own key stays
+        seen = (struct seen){.count = 100000 - 3000};
+        assert_int_equal(fg_gallery_each(g, seen_visit, &seen), 7); // stopped on the way
+        fg_gallery_close(g);
+    }
 }
 
 static void test_other_model(void **state)
@@ -503,7 +715,7 @@ static void test_bad_key_file(void **state)
     k.at[8] = 9;
     spit(keys, k.at, k.length, 0600);
     refused(&o, -EPROTONOSUPPORT, "version 9");
-    k.at[8] = 1;
+    k.at[8] = 2;
     k.at[20] ^= 1; // the gallery's id
     spit(keys, k.at, k.length, 0600);
     refused(&o, -EKEYREJECTED, "another master key");
@@ -515,14 +727,16 @@ static void test_unused_keys_are_erased(void **state)
     (void)state;
     struct fg_gallery *g = open_gallery();
     struct fg_keys *k;
-    uint8_t *key, drawn[3][FG_SEAL_KEY];
+    uint8_t *key, drawn[FG_SEAL_KEY];
     uint32_t slots[3];
     assert_int_equal(put(g, "a", 1, false), 0);
     fg_gallery_close(g);
     int fd = open(directory, O_RDONLY | O_DIRECTORY);
     assert_int_equal(fg_master_read(master, false, &key, &err), 0);
     assert_int_equal(fg_keys_open(fd, key, &k, &err), 0);
-    assert_int_equal(fg_keys_add(k, 3, slots, drawn, &err), 0);
+    assert_int_equal(fg_keys_stock(k, 3, &err), 0);
+    for (int i = 0; i < 3; i++)
+        slots[i] = fg_keys_take(k, drawn);
     fg_keys_close(k);
     close(fd);
     struct bytes before = slurp(keys);
@@ -547,7 +761,8 @@ static void test_unused_keys_are_erased(void **state)
 static unsigned openable(const char *id)
 {
     struct bytes d = slurp(data), k = slurp(keys);
-    uint8_t raw[FG_SEAL_KEY], key[FG_SEAL_KEY], plain[FG_SUBJECT_BYTES], bind[128];
+    uint8_t raw[FG_SEAL_KEY], wrapping[FG_SEAL_KEY], key[FG_SEAL_KEY];
+    uint8_t plain[FG_SUBJECT_BYTES], bind[128];
     struct bytes m = slurp(master);
     unsigned opened = 0;
     size_t length = strlen(id), sealed = 0;
@@ -556,6 +771,7 @@ static unsigned openable(const char *id)
     make_subject(&s, id, 1);
     sealed = (size_t)fg_subject_pack(&s, packed) + FG_SEAL_TAG;
     assert_int_equal(fg_seal_from_hex((char *)m.at, 64, raw, sizeof raw), 0);
+    fg_seal_derive(raw, k.at + 16, wrapping); // with the gallery's id
     for (size_t i = 0; i + length + 29 + sealed <= d.length; i++) {
         if (memcmp(d.at + i, id, length) != 0)
             continue;
@@ -564,12 +780,10 @@ static unsigned openable(const char *id)
         memcpy(bind + 5, id, length);
         for (uint32_t slot = 0; slot < (k.length - FG_KEYS_HEADER) / FG_KEYS_SLOT; slot++) {
             const uint8_t *at = k.at + FG_KEYS_HEADER + slot * FG_KEYS_SLOT;
-            uint8_t slot_bind[20];
-            memcpy(slot_bind, k.at + 16, 16);
-            memcpy(slot_bind + 16, &slot, 4);
-            if (fg_unseal(raw, at, slot_bind, sizeof slot_bind, at + FG_SEAL_NONCE,
-                          FG_SEAL_KEY + FG_SEAL_TAG, key) == 0 &&
-                fg_unseal(key, record + 5, bind, 5 + length, record + 29, sealed, plain) == 0)
+            fg_seal_derive(wrapping, at, key);
+            for (size_t n = 0; n < sizeof key; n++)
+                key[n] ^= at[FG_SEAL_INPUT + n];
+            if (fg_unseal(key, record + 5, bind, 5 + length, record + 29, sealed, plain) == 0)
                 opened++;
         }
     }
@@ -595,18 +809,18 @@ static void test_delete_erases_the_key(void **state)
     assert_int_equal(fg_gallery_delete(g, "person-to-forget", &err), 0);
     after = slurp(keys);
     assert_null(memmem(after.at, after.length, slot, sizeof slot));
-    assert_null(memmem(after.at, after.length, slot + FG_SEAL_NONCE, FG_SEAL_KEY));
+    assert_null(memmem(after.at, after.length, slot + FG_SEAL_INPUT, FG_SEAL_KEY));
     assert_true(holds(data, record, sizeof record)); // the old page is still there
     assert_int_equal(openable("person-to-forget"), 0);
     assert_true(openable("person-to-keep") > 0);
     // and so it is for the record that a replacement left behind
     assert_int_equal(put(g, "person-to-keep", 2, true), 0);
+    fg_gallery_close(g); // which overwrites the keys that were drawn ahead
     struct bytes end = slurp(keys);
     unsigned used = 0;
     for (size_t i = FG_KEYS_HEADER; i + FG_KEYS_SLOT <= end.length; i += FG_KEYS_SLOT)
         used += end.at[i] || memcmp(end.at + i, end.at + i + 1, FG_KEYS_SLOT - 1) != 0;
     assert_int_equal(used, 1);
-    fg_gallery_close(g);
     free(d.at);
     free(before.at);
     free(after.at);
@@ -944,20 +1158,23 @@ static void test_sync_fails(void **state)
     assert_counts(g, 2, 0, 0);
     assert_int_equal(keys_in_use(g), 2);
     failing_file = "/g/keys";
-    assert_int_equal(put(g, "c", 3, false), -EIO);
-    assert_int_equal(put(g, "a", 4, true), -EIO);
+    // more than the keys in stock need new ones: all or nothing
+    assert_int_equal(put_crowd(g, "n", 2000), -EIO);
     assert_counts(g, 2, 0, 0);
+    assert_int_equal(put(g, "c", 3, false), 0); // its key is in stock
+    assert_int_equal(put(g, "a", 4, true), 0);  // the old key resists
     assert_int_equal(fg_gallery_delete(g, "b", &err), -EKEYEXPIRED);
     assert_non_null(strstr(err.text, "subject b is deleted"));
     failing_file = NULL;
-    assert_int_equal(seed_of(g, "a"), 1);
+    assert_int_equal(seed_of(g, "a"), 4);
     assert_int_equal(seed_of(g, "b"), -ENOENT);
-    assert_counts(g, 1, 0, 0);
+    assert_int_equal(seed_of(g, "c"), 3);
+    assert_counts(g, 2, 0, 0);
     fg_gallery_close(g);
-    g = open_gallery(); // the key of b, and what the refused ones may have left
-    assert_in_range(state_of(g).keys_erased, 1, 3);
-    assert_int_equal(keys_in_use(g), 1);
-    assert_int_equal(seed_of(g, "a"), 1);
+    g = open_gallery(); // the keys of b and of the old a, and what the refused ones left
+    assert_true(state_of(g).keys_erased >= 2);
+    assert_int_equal(keys_in_use(g), 2);
+    assert_int_equal(seed_of(g, "a"), 4);
     fg_gallery_close(g);
 }
 
@@ -997,8 +1214,43 @@ static void enrol_until_killed(int fd, uint32_t first)
     }
 }
 
+// The same in groups of ever other sizes: of each, the last is deleted with the next.
+static void enrol_groups_until_killed(int fd, uint32_t first)
+{
+    enum { MOST_OF_GROUP = 40 };
+    static struct fg_subject s[MOST_OF_GROUP];
+    static struct fg_change changes[MOST_OF_GROUP + 1];
+    struct fg_gallery *g = open_gallery();
+    char gone[16] = "";
+    for (uint32_t i = first;;) {
+        uint32_t n = 1 + i % MOST_OF_GROUP, k = 0;
+        for (; k < n; k++) {
+            char id[16];
+            snprintf(id, sizeof id, "c%u", i + k);
+            make_subject(&s[k], id, i + k + 1);
+            changes[k] = (struct fg_change){.subjects = &s[k], .count = 1};
+        }
+        if (gone[0]) {
+            report(fd, i - 1, UINT32_MAX); // from here it may be gone
+            changes[k++] = (struct fg_change){.id = gone};
+        }
+        fg_gallery_apply(g, changes, k);
+        for (uint32_t c = 0; c < k; c++)
+            if (changes[c].result)
+                _exit(6);
+        if (gone[0])
+            report(fd, i - 1, 0);
+        for (uint32_t c = 0; c < n; c++)
+            report(fd, i + c, i + c + 1);
+        i += n;
+        snprintf(gone, sizeof gone, "c%u", i - 1);
+        fg_gallery_restock(g);
+    }
+}
+
 // What the child acknowledged before it was killed; index: number.
-static uint32_t run_and_kill(uint32_t *seeds, uint32_t first, useconds_t after)
+static uint32_t run_and_kill(uint32_t *seeds, uint32_t first, useconds_t after,
+                             void (*enrol)(int fd, uint32_t first))
 {
     int pipe_fds[2], status;
     struct ack ack;
@@ -1008,7 +1260,7 @@ static uint32_t run_and_kill(uint32_t *seeds, uint32_t first, useconds_t after)
     assert_true(pid >= 0);
     if (pid == 0) {
         close(pipe_fds[0]);
-        enrol_until_killed(pipe_fds[1], first);
+        enrol(pipe_fds[1], first);
     }
     close(pipe_fds[1]);
     bool waiting = true;
@@ -1035,7 +1287,7 @@ static void test_killed_at_random(void **state)
     char id[16];
     srand(1);
     for (int round = 0; round < ROUNDS; round++) {
-        next = run_and_kill(seeds, next, (useconds_t)(rand() % 50000));
+        next = run_and_kill(seeds, next, (useconds_t)(rand() % 50000), enrol_until_killed);
         assert_in_range(next, 1, MOST / 2);
         struct fg_gallery *g = open_gallery();
         assert_int_equal(state_of(g).corrupt, 0);
@@ -1058,6 +1310,37 @@ static void test_killed_at_random(void **state)
     free(seeds);
 }
 
+// After a group was cut off all of it is there or nothing, and what was acknowledged is.
+static void test_killed_in_groups(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 20, MOST = 200000 };
+    uint32_t *seeds = calloc(MOST, sizeof *seeds), next = 0, acknowledged = 0;
+    char id[16];
+    srand(2);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t first = next;
+        next = run_and_kill(seeds, next, (useconds_t)(rand() % 50000), enrol_groups_until_killed);
+        assert_in_range(next, 1, MOST / 2);
+        struct fg_gallery *g = open_gallery();
+        assert_int_equal(state_of(g).corrupt, 0);
+        assert_int_equal(keys_in_use(g), state_of(g).subjects);
+        for (uint32_t i = first; i < next; i++) {
+            snprintf(id, sizeof id, "c%u", i);
+            int64_t seed = seed_of(g, id);
+            bool there = seed == (int64_t)i + 1;
+            assert_true(there || seed == -ENOENT);
+            if (seeds[i] && seeds[i] != UINT32_MAX)
+                assert_true(there);
+            acknowledged += seeds[i] && seeds[i] != UINT32_MAX;
+        }
+        next += 40; // a group may have been stored without an acknowledgement
+        fg_gallery_close(g);
+    }
+    assert_true(acknowledged > ROUNDS);
+    free(seeds);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1065,6 +1348,9 @@ int main(void)
         TEST(test_put_get_delete),
         TEST(test_reopen),
         TEST(test_put_many),
+        TEST(test_flushes),
+        TEST(test_group),
+        TEST(test_threads),
         TEST(test_other_model),
         TEST(test_master_key_forms),
         TEST(test_credential),
@@ -1088,6 +1374,7 @@ int main(void)
         TEST(test_disk_full),
         TEST(test_sync_fails),
         TEST(test_killed_at_random),
+        TEST(test_killed_in_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

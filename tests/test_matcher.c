@@ -632,6 +632,86 @@ static void test_drop_ins(void **state)
                 "50-profile.conf:3: unknown key profil");
 }
 
+// ---- a crowd of clients -----------------------------------------------------------------------
+
+enum { CLIENTS = 24, ASKED = 5 };
+
+// What client c asks, in this order: its own person, one that all want, its own again, and every
+// second one deletes its own.
+static void ask_as_client(struct fg_socket *socket, unsigned c)
+{
+    static const char *const ops[ASKED] = {"enrol", "enrol", "get", "enrol", "delete"};
+    struct vector v = axis(c % DIMENSION);
+    for (unsigned i = 0; i < ASKED; i++) {
+        char header[256], own[16];
+        snprintf(own, sizeof own, "own%u", c);
+        snprintf(header, sizeof header,
+                 "{\"v\":1,\"id\":\"%u-%u\",\"op\":\"%s\",\"subject\":\"%s\","
+                 "\"model\":\"%016llx\",\"dimension\":%d}",
+                 c, i, i == 4 && c % 2 ? "get" : ops[i], i == 1 ? "wanted" : own,
+                 (unsigned long long)model, DIMENSION);
+        struct fg_part parts[] = {{header, strlen(header)}, {&v, sizeof v}};
+        bool enrols = strcmp(ops[i], "enrol") == 0;
+        assert_int_equal(fg_socket_send(socket, parts, enrols ? 2 : 1), 0);
+    }
+}
+
+// Answers come in the order of the questions. Returns whether this one got the wanted id.
+static bool hear_as_client(struct fg_socket *socket, unsigned c)
+{
+    bool got = false;
+    for (unsigned i = 0; i < ASKED; i++) {
+        struct fg_message reply;
+        struct fg_json *json = NULL;
+        char id[24];
+        if (fg_socket_receive(socket, PATIENCE, &reply) < 0)
+            fail_msg("no answer; %s", read_file("stderr"));
+        assert_int_equal(fg_json_parse(reply.parts[0].data, reply.parts[0].length, &json, NULL), 0);
+        snprintf(id, sizeof id, "%u-%u", c, i);
+        assert_string_equal(fg_json_get_string(json, "id", ""), id);
+        bool ok = fg_json_get_bool(json, "ok", false);
+        if (i == 1)
+            got = ok;
+        else
+            assert_true(ok == (i != 3));
+        if (!ok)
+            assert_string_equal(fg_json_get_string(json, "error", ""), "exists");
+        fg_json_destroy(json);
+    }
+    return got;
+}
+
+static void test_many_clients(void **state)
+{
+    (void)state;
+    struct fg_socket *sockets[CLIENTS];
+    struct fg_error err = {""};
+    unsigned winners = 0;
+    for (unsigned c = 0; c < CLIENTS; c++)
+        assert_int_equal(
+            fg_socket_connect(bus, FG_SOCKET_DEALER, endpoints[2], 64, &sockets[c], &err), 0);
+    for (unsigned c = 0; c < CLIENTS; c++)
+        ask_as_client(sockets[c], c);
+    for (unsigned c = 0; c < CLIENTS; c++)
+        winners += hear_as_client(sockets[c], c);
+    assert_int_equal(winners, 1);
+    for (unsigned c = 0; c < CLIENTS; c++)
+        fg_socket_close(sockets[c]);
+    close_sockets();
+    kill(matcher, SIGKILL); // what was answered is there
+    wait_exit(matcher);
+    start_matcher();
+    connect_sockets();
+    assert_true(status_of("gallery", "subjects") == CLIENTS / 2 + 1);
+    for (unsigned c = 0; c < CLIENTS; c++) {
+        char own[16];
+        snprintf(own, sizeof own, "own%u", c);
+        struct fg_json *reply = ask("get", own, NULL);
+        assert_true(fg_json_get_bool(reply, "ok", false) == (c % 2 == 1));
+        fg_json_destroy(reply);
+    }
+}
+
 static void fails_with(const char *option, const char *value, int code, const char *want)
 {
     const char *const arguments[] = {program, "--config", in_folder("matcher.ini"),
@@ -679,8 +759,8 @@ int main(void)
         RUNNING(test_identify),       RUNNING(test_presence),         RUNNING(test_delete),
         RUNNING(test_hostile_probes), RUNNING(test_hostile_requests), RUNNING(test_beat),
         RUNNING(test_started_twice),  RUNNING(test_killed),           RUNNING(test_stops),
-        STOPPED(test_watchdog),       STOPPED(test_bad_files),        STOPPED(test_bad_options),
-        STOPPED(test_not_writable),   STOPPED(test_drop_ins),
+        RUNNING(test_many_clients),   STOPPED(test_watchdog),         STOPPED(test_bad_files),
+        STOPPED(test_bad_options),    STOPPED(test_not_writable),     STOPPED(test_drop_ins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

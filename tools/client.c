@@ -80,9 +80,10 @@ static int send_request(struct fg_client *c, const char *header, const float *ve
                         unsigned count, uint32_t dimension)
 {
     struct fg_part parts[1 + FG_CLIENT_VECTORS] = {{header, strlen(header)}};
+    const unsigned n = count > FG_CLIENT_VECTORS ? 1 : count;
     const size_t one = (size_t)dimension * 4;
     uint8_t *bytes = NULL;
-    if (count > FG_CLIENT_VECTORS)
+    if (count * one > FG_CLIENT_BYTES)
         return -EINVAL;
     if (count > 0) {
         bytes = malloc(count * one);
@@ -90,9 +91,9 @@ static int send_request(struct fg_client *c, const char *header, const float *ve
             return -ENOMEM;
         pack(vectors, (size_t)count * dimension, bytes);
     }
-    for (unsigned i = 0; i < count; i++)
-        parts[1 + i] = (struct fg_part){bytes + i * one, one};
-    int code = fg_socket_send(c->socket, parts, 1 + count);
+    for (unsigned i = 0; i < n; i++)
+        parts[1 + i] = (struct fg_part){bytes + i * one, n == count ? one : count * one};
+    int code = fg_socket_send(c->socket, parts, 1 + n);
     if (bytes)
         explicit_bzero(bytes, count * one);
     free(bytes);
@@ -176,6 +177,8 @@ int fg_client_ask(struct fg_client *client, struct fg_json *request, const float
     char id[48];
     snprintf(id, sizeof id, "%016" PRIx64 "-%" PRIu64, client->session, ++client->sequence);
     fg_json_add_string(request, "id", id);
+    if (count > FG_CLIENT_VECTORS)
+        fg_json_add_bool(request, "packed", true);
     char *header = fg_json_print(request, false);
     fg_json_destroy(request);
     int code = send_request(client, header, vectors, count, dimension);

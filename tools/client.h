@@ -15,7 +15,9 @@ extern "C" {
 #endif
 
 #define FG_CLIENT_TIMEOUT_MS 5000
-#define FG_CLIENT_VECTORS    (FG_BUS_PARTS - 2) // most of one request; matcher/control.c
+#define FG_CLIENT_VECTORS    32         // of one request, each a part of its own; more are packed
+#define FG_CLIENT_BYTES      (1u << 20) // most of all vectors of one request
+#define FG_CLIENT_SUBJECTS   2048       // most of one enrol_many
 
 struct fg_client;
 
@@ -28,7 +30,8 @@ void fg_client_close(struct fg_client *client); // accepts NULL
 struct fg_json *fg_client_request(const char *operation);
 
 // Sends `request` (taken over in every case) with `count` vectors of `dimension` floats, packed one
-// after the other, and waits for its answer. 0: *ret is the answer, a refusal too; owned by the
+// after the other, and waits for its answer. More than FG_CLIENT_VECTORS travel packed into one
+// part, which enrol_many alone takes. 0: *ret is the answer, a refusal too; owned by the
 // caller. -ETIMEDOUT: nobody answered in time; -EACCES: the socket is not ours to use; -EBADMSG:
 // what came is no answer. Whether an unanswered request was carried out is not known.
 int fg_client_ask(struct fg_client *client, struct fg_json *request, const float *vectors,

@@ -49,6 +49,7 @@ int fg_command_delete(int argc, char **argv);
 int fg_command_engines(int argc, char **argv);
 int fg_command_enrol(int argc, char **argv);
 int fg_command_eval(int argc, char **argv);
+int fg_command_fsck(int argc, char **argv);
 int fg_command_import(int argc, char **argv);
 int fg_command_list(int argc, char **argv);
 int fg_command_model(int argc, char **argv);

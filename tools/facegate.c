@@ -15,6 +15,7 @@ static const struct command {
     {"engines", "engines and backends that work here", fg_command_engines},
     {"enrol", "photographs of one person become a template", fg_command_enrol},
     {"eval", "accuracy on a folder of people", fg_command_eval},
+    {"fsck", "check a gallery, with the matcher stopped", fg_command_fsck},
     {"import", "enrol a folder of people or a CSV", fg_command_import},
     {"list", "enrolled subjects", fg_command_list},
     {"model", "describe a model card: layers, cost, engine, time", fg_command_model},

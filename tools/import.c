@@ -18,7 +18,7 @@
 #include "tools/progress.h"
 #include "tools/roll.h"
 
-#define BATCH   32 // subjects of one enrol_many
+#define BATCH   256 // subjects of one enrol_many
 #define DRAW_MS 100
 
 static const char help[] =
@@ -59,7 +59,7 @@ static const struct option rows[] = {
 struct batch {
     unsigned count, vectors;
     struct fg_intake_result people[BATCH];
-    float packed[FG_CLIENT_VECTORS * FG_WIRE_DIMENSION];
+    float packed[FG_CLIENT_BYTES / sizeof(float)];
 };
 
 struct import {
@@ -217,7 +217,8 @@ static int add_to_batch(struct import *m, const struct fg_intake_result *result,
 {
     struct batch *b = m->batch;
     int code = 0;
-    if (b->count == BATCH || b->vectors + result->portrait.count > FG_CLIENT_VECTORS)
+    const size_t one = m->dimension * sizeof(float);
+    if (b->count == BATCH || (b->vectors + result->portrait.count) * one > FG_CLIENT_BYTES)
         code = flush(m, err);
     if (code == 0) {
         b->people[b->count++] = *result;

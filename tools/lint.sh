@@ -51,7 +51,7 @@ one_file turbojpeg.h pipeline/image_jpeg.c
 one_file jpeglib.h pipeline/jpeg_window.c
 one_file png.h pipeline/image_png.c
 one_file libexif/exif-data.h pipeline/image_exif.c
-one_file lmdb.h matcher/gallery.c
+one_file lmdb.h matcher/database.c
 found=$(grep -l '#include <sodium.h>' common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] tools/*.[ch] 2>/dev/null |
     grep -vx -e accel/digest.c -e matcher/seal.c)
 [ -z "$found" ] || note "<sodium.h> belongs in accel/digest.c and matcher/seal.c (two programs), not in $found"

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "matcher/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define GROW (1ull << 18)
+
+struct fg_database {
+    MDB_env *env;
+    MDB_dbi tables[FG_TABLES];
+    MDB_txn *txn;      // the open transaction
+    uint64_t most;     // bytes of the map
+    uint64_t reserved; // bytes of the file that the disk has promised
+};
+
+// ---- errors -------------------------------------------------------------------------------------
+
+static int fail_code(struct fg_error *err, int code, const char *doing)
+{
+    switch (code) {
+    case 0:
+        return 0;
+    case MDB_NOTFOUND:
+        return -ENOENT;
+    case MDB_KEYEXIST:
+        return -EEXIST;
+    case MDB_MAP_FULL:
+        return fg_fail(err, -ENOSPC, "the gallery is full (%s): raise gallery_mib", doing);
+    case ENOSPC:
+    case EDQUOT:
+        return fg_fail(err, -ENOSPC, "disk full (%s): free some space", doing);
+    case EACCES:
+    case EROFS:
+        return fg_fail(err, -EACCES, "%s: not permitted; give the matcher's user write access",
+                       doing);
+    case MDB_VERSION_MISMATCH:
+        return fg_fail(err, -EPROTONOSUPPORT,
+                       "%s: " FG_DATABASE_FILE " was made by another LMDB version", doing);
+    case MDB_INVALID:
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+        return fg_fail(err, -EBADMSG,
+                       "%s: " FG_DATABASE_FILE " is damaged; restore it from a backup", doing);
+    case MDB_PANIC:
+        return fg_fail(err, -EIO, "%s: an earlier write failed; restart the matcher", doing);
+    default:
+        return fg_fail(err, code > 0 ? -code : -EIO, "%s: %s", doing, mdb_strerror(code));
+    }
+}
+
+static const char opening[] = "opening the gallery", reading[] = "reading the gallery",
+                  writing[] = "writing the gallery";
+
+// ---- opening ------------------------------------------------------------------------------------
+
+static uint64_t bytes_in_use(struct fg_database *d, uint64_t *ret_page)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    mdb_env_info(d->env, &info);
+    mdb_env_stat(d->env, &stat);
+    *ret_page = stat.ms_psize;
+    return (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+}
+
+// A file cut short would be met as a SIGBUS later; `reserve` keeps it longer than what is in use.
+static int check_length(struct fg_database *d)
+{
+    mdb_filehandle_t fd;
+    struct stat st;
+    int code = mdb_env_get_fd(d->env, &fd);
+    if (code == 0 && fstat(fd, &st) < 0)
+        code = errno;
+    if (code)
+        return code;
+    return (uint64_t)st.st_size < fg_database_bytes(d) ? MDB_CORRUPTED : 0;
+}
+
+static int open_env(struct fg_database *d, const char *directory, bool look)
+{
+    int code = mdb_env_create(&d->env);
+    if (code == 0)
+        code = mdb_env_set_maxdbs(d->env, FG_TABLES);
+    if (code == 0)
+        code = mdb_env_set_mapsize(d->env, d->most);
+    if (code == 0)
+        code = mdb_env_open(d->env, directory, look ? MDB_RDONLY : 0, 0600);
+    return code ? code : check_length(d);
+}
+
+static int open_tables(struct fg_database *d, bool look)
+{
+    static const char *const names[FG_TABLES] = {"meta", "subjects"};
+    int code = mdb_txn_begin(d->env, NULL, look ? MDB_RDONLY : 0, &d->txn);
+    for (unsigned i = 0; i < FG_TABLES && code == 0; i++)
+        code = mdb_dbi_open(d->txn, names[i], look ? 0 : MDB_CREATE, &d->tables[i]);
+    if (code)
+        return code;
+    code = mdb_txn_commit(d->txn); // writes nothing when nothing changed
+    d->txn = NULL;
+    return code;
+}
+
+int fg_database_open(const char *directory, uint64_t most, bool look, struct fg_database **ret,
+                     struct fg_error *err)
+{
+    struct fg_database *d = calloc(1, sizeof *d);
+    if (!d)
+        return fg_fail(err, -ENOMEM, "out of memory for the database");
+    d->most = most;
+    int code = open_env(d, directory, look);
+    if (code == 0)
+        code = open_tables(d, look);
+    if (code) {
+        fg_database_close(d);
+        return fail_code(err, code == MDB_NOTFOUND ? MDB_CORRUPTED : code, opening);
+    }
+    *ret = d;
+    return 0;
+}
+
+void fg_database_close(struct fg_database *d)
+{
+    if (!d)
+        return;
+    fg_database_abort(d);
+    if (d->env)
+        mdb_env_close(d->env);
+    free(d);
+}
+
+// ---- transactions -------------------------------------------------------------------------------
+
+int fg_database_begin(struct fg_database *d, bool to_write, struct fg_error *err)
+{
+    int code = mdb_txn_begin(d->env, NULL, to_write ? 0 : MDB_RDONLY, &d->txn);
+    if (code)
+        d->txn = NULL;
+    return fail_code(err, code, to_write ? writing : reading);
+}
+
+int fg_database_commit(struct fg_database *d, struct fg_error *err)
+{
+    int code = mdb_txn_commit(d->txn);
+    d->txn = NULL;
+    return fail_code(err, code, writing);
+}
+
+void fg_database_abort(struct fg_database *d)
+{
+    if (d->txn)
+        mdb_txn_abort(d->txn);
+    d->txn = NULL;
+}
+
+bool fg_database_outcome_known(struct fg_database *d)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+    if (code == 0)
+        mdb_txn_abort(txn);
+    return code != MDB_PANIC;
+}
+
+static MDB_val val(struct fg_bytes bytes)
+{
+    return (MDB_val){bytes.length, (void *)(uintptr_t)bytes.at};
+}
+
+int fg_database_get(struct fg_database *d, enum fg_table table, struct fg_bytes key,
+                    struct fg_bytes *ret, struct fg_error *err)
+{
+    MDB_val name = val(key), value;
+    int code = mdb_get(d->txn, d->tables[table], &name, &value);
+    if (code == 0)
+        *ret = (struct fg_bytes){value.mv_data, value.mv_size};
+    return fail_code(err, code, reading);
+}
+
+int fg_database_put(struct fg_database *d, enum fg_table table, struct fg_bytes key,
+                    struct fg_bytes value, bool replace, struct fg_error *err)
+{
+    MDB_val name = val(key), data = val(value);
+    unsigned flags = replace ? 0 : MDB_NOOVERWRITE;
+    return fail_code(err, mdb_put(d->txn, d->tables[table], &name, &data, flags), writing);
+}
+
+int fg_database_delete(struct fg_database *d, enum fg_table table, struct fg_bytes key,
+                       struct fg_error *err)
+{
+    MDB_val name = val(key);
+    return fail_code(err, mdb_del(d->txn, d->tables[table], &name, NULL), writing);
+}
+
+// ---- walking ------------------------------------------------------------------------------------
+
+static MDB_cursor *mdb(struct fg_cursor *cursor)
+{
+    return (MDB_cursor *)(void *)cursor; // the opaque type is LMDB's own
+}
+
+int fg_cursor_open(struct fg_database *d, enum fg_table table, struct fg_cursor **ret,
+                   struct fg_error *err)
+{
+    MDB_cursor *cursor;
+    int code = mdb_cursor_open(d->txn, d->tables[table], &cursor);
+    if (code == 0)
+        *ret = (struct fg_cursor *)(void *)cursor;
+    return fail_code(err, code, reading);
+}
+
+int fg_cursor_next(struct fg_cursor *cursor, struct fg_bytes *ret_key, struct fg_bytes *ret_value,
+                   struct fg_error *err)
+{
+    MDB_val key, value;
+    int code = mdb_cursor_get(mdb(cursor), &key, &value, MDB_NEXT);
+    if (code == 0) {
+        *ret_key = (struct fg_bytes){key.mv_data, key.mv_size};
+        *ret_value = (struct fg_bytes){value.mv_data, value.mv_size};
+    }
+    return fail_code(err, code, reading);
+}
+
+int fg_cursor_delete(struct fg_cursor *cursor, struct fg_error *err)
+{
+    return fail_code(err, mdb_cursor_del(mdb(cursor), 0), writing);
+}
+
+void fg_cursor_close(struct fg_cursor *cursor)
+{
+    if (cursor)
+        mdb_cursor_close(mdb(cursor));
+}
+
+// ---- room ---------------------------------------------------------------------------------------
+
+// A small put may take from the headroom once (there may be free pages that nobody counts), the
+// next is refused.
+int fg_database_reserve(struct fg_database *d, uint64_t records, uint64_t bytes,
+                        struct fg_error *err)
+{
+    mdb_filehandle_t fd;
+    uint64_t page, used = bytes_in_use(d, &page);
+    uint64_t more = records * 2 * page + bytes;
+    uint64_t want = (used + more + FG_DATABASE_HEADROOM + GROW - 1) / GROW * GROW;
+    if (want <= d->reserved)
+        return 0;
+    mdb_env_get_fd(d->env, &fd);
+    if (posix_fallocate(fd, (off_t)d->reserved, (off_t)(want - d->reserved)) == 0) {
+        d->reserved = want;
+        return 0;
+    }
+    if (used + FG_DATABASE_HEADROOM <= d->reserved && more <= FG_DATABASE_HEADROOM / 8)
+        return 0;
+    return fail_code(err, ENOSPC, writing);
+}
+
+int fg_database_use_headroom(struct fg_database *d, bool in, struct fg_error *err)
+{
+    MDB_envinfo info;
+    mdb_env_info(d->env, &info);
+    // LMDB never goes below what is in use.
+    uint64_t most = in ? info.me_mapsize + FG_DATABASE_HEADROOM : d->most;
+    return fail_code(err, mdb_env_set_mapsize(d->env, most), writing);
+}
+
+void fg_database_read_ahead(struct fg_database *d)
+{
+    mdb_filehandle_t fd;
+    if (mdb_env_get_fd(d->env, &fd) == 0)
+        (void)posix_fadvise(fd, 0, (off_t)fg_database_bytes(d), POSIX_FADV_WILLNEED);
+}
+
+// ---- accounts -----------------------------------------------------------------------------------
+
+void fg_database_state(struct fg_database *d, struct fg_database_state *ret)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct stat file = {0};
+    MDB_txn *txn = d->txn;
+    mdb_filehandle_t fd;
+    mdb_env_info(d->env, &info);
+    mdb_env_stat(d->env, &stat);
+    *ret = (struct fg_database_state){.page_bytes = stat.ms_psize,
+                                      .pages_used = info.me_last_pgno + 1,
+                                      .most_bytes = info.me_mapsize};
+    if (mdb_env_get_fd(d->env, &fd) == 0 && fstat(fd, &file) == 0)
+        ret->file_bytes = (uint64_t)file.st_size;
+    if (!txn && mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn) != 0)
+        return;
+    if (mdb_stat(txn, d->tables[FG_TABLE_SUBJECTS], &stat) == 0) {
+        ret->entries = stat.ms_entries;
+        ret->depth = stat.ms_depth;
+        ret->branch_pages = stat.ms_branch_pages;
+        ret->leaf_pages = stat.ms_leaf_pages;
+        ret->overflow_pages = stat.ms_overflow_pages;
+    }
+    if (!d->txn)
+        mdb_txn_abort(txn);
+}
+
+uint64_t fg_database_bytes(struct fg_database *d)
+{
+    uint64_t page;
+    return bytes_in_use(d, &page);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The database under the gallery: LMDB with two tables, one writer, and room kept so that a full
+// disk or a full map still lets records be deleted. Failures come as negative errno with a sentence
+// in err: -ENOSPC (disk or map full), -EBADMSG (damaged), -EACCES, -EPROTONOSUPPORT (another LMDB),
+// -EIO. Calls belong to the thread that opened it; bytes that a reading transaction has given stay
+// where they are until it ends and may be read by any thread.
+#ifndef FG_DATABASE_H
+#define FG_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FG_DATABASE_FILE "data.mdb" // in its directory, beside lock.mdb
+
+struct fg_database;
+
+struct fg_bytes { // borrowed, with no alignment
+    const void *at;
+    size_t length;
+};
+
+enum fg_table { FG_TABLE_META, FG_TABLE_SUBJECTS, FG_TABLES };
+
+// Makes what is absent, but not the directory; `most` bytes may be in use. *ret is the caller's.
+// `look`: nothing is made and nothing can be written; -ENOENT when there is no database.
+int fg_database_open(const char *directory, uint64_t most, bool look, struct fg_database **ret,
+                     struct fg_error *err);
+void fg_database_close(struct fg_database *database); // accepts NULL
+
+// One transaction at a time, reading or writing. Commit ends it in any case; what it wrote is
+// durable when it returns 0, with two flushes of the disk in sequence, and else not there.
+int fg_database_begin(struct fg_database *database, bool writing, struct fg_error *err);
+int fg_database_commit(struct fg_database *database, struct fg_error *err);
+void fg_database_abort(struct fg_database *database); // none is open: nothing happens
+
+// After a failed write of the last page nobody knows which state the next opening will find.
+bool fg_database_outcome_known(struct fg_database *database);
+
+// Within a transaction. get and delete: -ENOENT, put: -EEXIST (unless `replace`), both without a
+// sentence. What get returns is valid until the next change.
+int fg_database_get(struct fg_database *database, enum fg_table table, struct fg_bytes key,
+                    struct fg_bytes *ret, struct fg_error *err);
+int fg_database_put(struct fg_database *database, enum fg_table table, struct fg_bytes key,
+                    struct fg_bytes value, bool replace, struct fg_error *err);
+int fg_database_delete(struct fg_database *database, enum fg_table table, struct fg_bytes key,
+                       struct fg_error *err);
+
+// All of a table by rising keys. next: -ENOENT at the end.
+struct fg_cursor;
+int fg_cursor_open(struct fg_database *database, enum fg_table table, struct fg_cursor **ret,
+                   struct fg_error *err);
+int fg_cursor_next(struct fg_cursor *cursor, struct fg_bytes *ret_key, struct fg_bytes *ret_value,
+                   struct fg_error *err);
+// Deletes what next gave; next goes on behind it. Finds it also where a damaged key is out of
+// order.
+int fg_cursor_delete(struct fg_cursor *cursor, struct fg_error *err);
+void fg_cursor_close(struct fg_cursor *cursor); // before its transaction ends; accepts NULL
+
+// LMDB copies the pages that it changes, so that even a delete needs free ones: the file is always
+// longer than what is in use, by FG_DATABASE_HEADROOM, and only putting asks for more. Before a
+// transaction that puts `records` of at most `bytes` together. -ENOSPC.
+#define FG_DATABASE_HEADROOM (1ull << 20)
+int fg_database_reserve(struct fg_database *database, uint64_t records, uint64_t bytes,
+                        struct fg_error *err);
+// Lets the next transactions use the headroom of the map, too (`in`), or no longer.
+int fg_database_use_headroom(struct fg_database *database, bool in, struct fg_error *err);
+
+// Asks the system to read the file ahead, for who is about to walk it.
+void fg_database_read_ahead(struct fg_database *database);
+
+struct fg_database_state {
+    uint64_t page_bytes, pages_used, file_bytes, most_bytes;           // most_bytes: of the map
+    uint64_t entries, depth, branch_pages, leaf_pages, overflow_pages; // of the subjects
+};
+void fg_database_state(struct fg_database *database, struct fg_database_state *ret);
+uint64_t fg_database_bytes(struct fg_database *database); // in use
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request to the matcher while it is answered, for control.c and request_change.c.
+#ifndef FG_REQUEST_H
+#define FG_REQUEST_H
+
+#include "matcher/control.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// A refusal: a stable code of facegate-control(7), and the sentence in request->err. NULL: none.
+typedef const char *fg_refusal;
+
+struct fg_operation;
+
+struct fg_request {
+    const struct fg_control *control;
+    const struct fg_operation *operation; // NULL: there is none of that name
+    struct fg_json *header, *reply;       // both owned
+    const struct fg_part *vectors;        // borrowed while the request is read
+    unsigned n_vectors;
+    uint64_t now_ns, realtime_s;
+    fg_refusal refused;
+    struct fg_error err;
+
+    struct fg_change change;     // of an operation that makes one, when it is not refused
+    struct fg_subject *subjects; // malloc'd
+    unsigned count;
+    char id[FG_SUBJECT_ID]; // to delete
+};
+
+#define FG_BAD_ID "subject must be 1 to 63 of [A-Za-z0-9._:@-]"
+
+fg_refusal fg_refuse(struct fg_request *request, fg_refusal code, const char *text);
+// What the gallery said, with its sentence in request->err or one for the code.
+fg_refusal fg_refuse_storage(struct fg_request *request, int code);
+
+// Members of an object. False: there, but not as it should be. Absent leaves *ret as it is, but for
+// the id, which must be there.
+bool fg_request_text(const struct fg_json *object, const char *name, char *ret, size_t size);
+bool fg_request_id(const struct fg_json *object, char ret[FG_SUBJECT_ID]);
+
+// The header's model and dimension against the matcher's card.
+fg_refusal fg_request_check_model(struct fg_request *request);
+
+// Little-endian floats of length 1 with no alignment. False: they are not.
+bool fg_request_vector(const void *bytes, size_t length, uint32_t dimension, float *ret);
+
+// request_change.c: they read subjects or an id and set request->change.
+fg_refusal fg_request_enrol(struct fg_request *request);
+fg_refusal fg_request_enrol_many(struct fg_request *request);
+fg_refusal fg_request_delete(struct fg_request *request);
+// After the change: what the search needs to know of it, and the rest of the reply.
+void fg_request_settle(struct fg_request *request);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
