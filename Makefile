@@ -6,6 +6,8 @@
 #   make install    DESTDIR, PREFIX     make clean
 #   make deb        Debian packages     make check-deb  installs and purges them in a chroot
 #
+#   make bench-index     the index beside FAISS and hnswlib; a quarter of an hour and more
+#   make check-index-million  a million searches compared with the exhaustive scan
 #   make check-arm64     the tests and a photograph on emulated arm64, against this machine's
 #   make check-debian13  the same with Debian 13's packages; make engine-table prints both
 #   make check-vm        the packages in an emulated machine with cameras; make check-vm-short
@@ -101,17 +103,20 @@ TOOLS    := args child client csv det engines enrol enrolment eval fsck import i
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loop take_swap \
             take_walk tally truth view walk
 BENCH    := contest crowd figures kinds onnx peak peer served
+BENCH_OF_INDEX := crew engines field flat flat_kernels large later race report report_json \
+            report_plot rival_faiss rival_hnswlib series sets simulate start stream surroundings \
+            upkeep
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine \
          footage frame fsck gallery graph image index index_kernels jpeg_window json libcamera \
-         matcher played_camera quality roster sampler shot source subject swap tally tflite tools \
-         track v4l2 wire
+         matcher played_camera quality roster sampler shot simulate source subject swap tally \
+         tflite tools track v4l2 wire
 SCRIPTS      := setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery \
                 graph image index index_kernels jpeg_window json libcamera played_camera quality \
-                roster sampler shot source subject tflite v4l2 wire
+                roster sampler shot simulate source subject tflite v4l2 wire
 TEST_HELPERS := fake_v4l2 operators quantise reference rig small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.
 VM_CAMERA    := uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_redir uvc_stream
@@ -131,7 +136,8 @@ TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
 .PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there \
   photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel \
-  bench-gallery bench-pipeline bench-sampler fuzz install uninstall deb check-deb clean
+  bench-gallery bench-index bench-pipeline bench-sampler check-index-million fuzz install \
+  uninstall deb check-deb clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -195,7 +201,7 @@ $(BUILD)/demo-run: $(BUILD)/obj/demo/run.o $(call archives,DEMO TOOLS PIPELINE C
 	$(call say,LINK,$@)
 	$(call link)
 
-$(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o \
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o $(BUILD)/obj/bench/simulate.o \
   $(call archives,TEST_HELPERS DEMO TOOLS PIPELINE ACCEL MATCHER COMMON)
 	$(call say,LINK,$@)
 	$(call link,-lcmocka)
@@ -230,6 +236,16 @@ check-run: $(PROGRAMS) $(BUILD)/footage $(TEST_PROGRAMS) $(BUILD)/tests/backend_
 	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
 	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
 	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)
+
+# A million searches of simulated people against the exhaustive scan.
+check-index-million: setup
+	+@$(MAKE) --no-print-directory build/tests/index_million
+	@build/tests/index_million
+
+$(BUILD)/tests/index_million: $(BUILD)/obj/tests/index_million.o $(BUILD)/obj/bench/crew.o \
+  $(BUILD)/obj/bench/simulate.o $(call archives,MATCHER COMMON)
+	$(call say,LINK,$@)
+	$(call link)
 
 # ---- elsewhere: emulated, or by another Debian's loader ------------------------------------------
 THERE = $(MAKE) --no-print-directory -j$(JOBS) check-there
@@ -306,7 +322,7 @@ build/vm/stills: $(BUILD)/obj/tests/vm/stills.o $(call archives,DEMO TOOLS PIPEL
 
 # ---- figures: each bench prints a table and leaves build/bench/NAME.json -----------------------
 ORT := onnxruntime-node@1.20.1
-bench: bench-accel bench-pipeline bench-sampler bench-gallery
+bench: bench-accel bench-pipeline bench-sampler bench-gallery bench-index
 
 bench-accel:
 	@tools/setup.sh bench
@@ -328,6 +344,17 @@ bench-gallery: setup
 	+@$(MAKE) --no-print-directory all build/bench/bench_gallery
 	@build/bench/bench_gallery
 
+# QUICK=1, BIG=1 and MOST=N: see bench/bench_index.c.
+bench-index:
+	@tools/setup.sh bench
+	+@$(MAKE) --no-print-directory all build/bench/bench_index
+	@build/bench/bench_index
+	@gnuplot bench/index.gnuplot && echo 'build/bench: index.md, index.json, index.svg, index.png'
+
+$(BUILD)/obj/bench/rival_%.o: ALL_CXXFLAGS += -fopenmp
+$(BUILD)/obj/bench/rival_hnswlib.o: ALL_CXXFLAGS += -march=native
+$(BUILD)/bench/bench_index: $(BENCH_OF_INDEX:%=$(BUILD)/obj/bench/%.o)
+$(BUILD)/bench/bench_index: LIBS += -lfaiss -lopenblas -lgomp
 $(BUILD)/bench/bench_sampler: $(BUILD)/obj/bench/plain.o
 $(BUILD)/bench/bench_sampler: LIBS += -lyuv
 $(BUILD)/bench/bench_%: $(BUILD)/obj/bench/bench_%.o $(call objects,BENCH) \

@@ -2,13 +2,13 @@
 #include "bench/start.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/crowd.h"
 #include "common/bus.h"
 #include "common/card.h"
 #include "common/clock.h"
@@ -22,7 +22,6 @@
 #define PROBE    "ipc://" FOLDER "/start-probe.sock"
 #define DECISION "ipc://" FOLDER "/start-decision.sock"
 #define CONTROL  "ipc://" FOLDER "/start-control.sock"
-#define BATCH    5000
 #define RUNS     5
 #define EVERY_MS 4
 #define LIMIT_MS 60000
@@ -35,43 +34,16 @@ struct place {
 
 // ---- the gallery --------------------------------------------------------------------------------
 
-// The same number gives the same vector.
-static void vector_of(uint32_t number, uint32_t dimension, float *ret)
+static void clear(const struct place *place)
 {
-    uint64_t state = number * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    double squares = 0;
-    for (uint32_t i = 0; i < dimension; i++) {
-        double sum = -6; // of twelve uniform numbers: near enough to normal
-        for (int k = 0; k < 12; k++) {
-            state = state * 6364136223846793005u + 1442695040888963407u;
-            sum += (double)(state >> 11) * 0x1p-53;
-        }
-        ret[i] = (float)sum;
-        squares += sum * sum;
+    static const char *const files[] = {"data.mdb", "lock.mdb", "lock", "keys"};
+    char path[96];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", place->gallery, files[i]);
+        unlink(path);
     }
-    for (uint32_t i = 0; i < dimension; i++)
-        ret[i] = (float)((double)ret[i] / sqrt(squares));
-}
-
-static int store(struct fg_gallery *gallery, const struct place *place, uint32_t subjects,
-                 struct fg_error *err)
-{
-    struct fg_subject *batch = calloc(BATCH, sizeof *batch);
-    float vector[FG_TEMPLATE_MAX];
-    int r = batch ? 0 : -ENOMEM;
-    for (uint32_t i = 0; i < subjects && r == 0; i += BATCH) {
-        uint32_t n = subjects - i < BATCH ? subjects - i : BATCH;
-        for (uint32_t k = 0; k < n; k++) {
-            memset(&batch[k], 0, sizeof *batch);
-            snprintf(batch[k].id, sizeof batch[k].id, "subject-%08u", i + k);
-            batch[k].model = place->card.id;
-            vector_of(i + k, place->dimension, vector);
-            fg_subject_set_vectors(&batch[k], vector, 1, place->dimension);
-        }
-        r = fg_gallery_put_many(gallery, batch, n, false, NULL, err);
-    }
-    free(batch);
-    return r;
+    rmdir(place->gallery);
+    unlink(place->key);
 }
 
 static int fill(const struct place *place, uint32_t subjects, double *ret_per_s,
@@ -83,20 +55,13 @@ static int fill(const struct place *place, uint32_t subjects, double *ret_per_s,
                                                .model = place->card.id,
                                                .dimension = place->dimension,
                                                .map_bytes = UINT64_C(64) << 30};
-    struct fg_gallery_state state;
     struct fg_gallery *gallery;
     int r = fg_gallery_open(&options, &gallery, err);
     if (r < 0)
         return r;
-    fg_gallery_state(gallery, &state);
-    *ret_per_s = 0;
-    if (state.subjects == 0) {
-        uint64_t start = fg_monotonic_ns();
-        r = store(gallery, place, subjects, err);
-        *ret_per_s = subjects / ((double)(fg_monotonic_ns() - start) / 1e9);
-    } else if (state.subjects != subjects) {
-        r = fg_fail(err, -EINVAL, "%s holds another number of subjects: remove it", place->gallery);
-    }
+    uint64_t start = fg_monotonic_ns();
+    r = fg_crowd_fill(gallery, place->card.id, place->dimension, 0, subjects, err);
+    *ret_per_s = subjects / ((double)(fg_monotonic_ns() - start) / 1e9);
     fg_gallery_close(gallery);
     return r;
 }
@@ -113,7 +78,7 @@ static int send_probe(struct fg_publisher *publisher, const struct place *place,
     message.probe.track = track;
     message.probe.quality.unified = .9f;
     message.probe.dimension = place->dimension;
-    vector_of(track, place->dimension, message.probe.vector);
+    fg_crowd_vector(track, place->dimension, message.probe.vector);
     int r = fg_publish(publisher, &message, fg_monotonic_ns(), err);
     return r == -EAGAIN ? 0 : r;
 }
@@ -222,8 +187,8 @@ int fg_start_measure(uint32_t subjects, struct fg_start *ret, struct fg_error *e
 {
     struct place place;
     *ret = (struct fg_start){0};
-    snprintf(place.gallery, sizeof place.gallery, FOLDER "/crowd-%u", subjects);
-    snprintf(place.key, sizeof place.key, FOLDER "/crowd-%u.key", subjects);
+    snprintf(place.gallery, sizeof place.gallery, FOLDER "/start-gallery");
+    snprintf(place.key, sizeof place.key, FOLDER "/start-key");
     FILE *config = fopen(FOLDER "/start.conf", "w");
     if (!config || fprintf(config, "[matcher]\ngallery_mib = 65536\n") < 0 || fclose(config) != 0)
         return fg_fail(err, -errno, FOLDER "/start.conf: %s", strerror(errno));
@@ -231,6 +196,10 @@ int fg_start_measure(uint32_t subjects, struct fg_start *ret, struct fg_error *e
     if (r < 0)
         return r;
     place.dimension = fg_card_template_dimension(&place.card);
+    clear(&place);
     r = fill(&place, subjects, &ret->fill_per_s, err);
-    return r < 0 ? r : start_often(&place, ret, err);
+    if (r == 0)
+        r = start_often(&place, ret, err);
+    clear(&place);
+    return r;
 }

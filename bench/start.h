@@ -8,13 +8,13 @@
 #include "common/error.h"
 
 struct fg_start {
-    double fill_per_s;  // subjects stored a second, durable, 5,000 in a transaction; 0: was there
+    double fill_per_s;  // subjects stored a second, durable, 4,096 in a transaction
     double decision_ms; // from starting the program to the first admission, the median of runs
     double worst_ms;
 };
 
-// Makes a gallery of so many subjects below build/bench (once: it is kept), then starts the real
-// matcher on it a few times while probes of one of them come every few milliseconds.
+// Makes a gallery of so many subjects below build/bench, then starts the real matcher on it a few
+// times while probes of them come every few milliseconds. Needs build/facegate-matcher.
 int fg_start_measure(uint32_t subjects, struct fg_start *ret, struct fg_error *err);
 
 #endif

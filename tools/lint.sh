@@ -12,7 +12,7 @@ note() {
 
 sources=$(find common accel pipeline matcher tools demo tests bench examples -name '*.c' 2>/dev/null | sort)
 headers=$(find common accel pipeline matcher tools demo tests bench examples -name '*.h' 2>/dev/null | sort)
-cpp=$(find accel pipeline tests -name '*.cpp' | sort)
+cpp=$(find accel pipeline tests bench -name '*.cpp' | sort)
 
 # ---- format
 # shellcheck disable=SC2086

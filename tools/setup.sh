@@ -25,7 +25,10 @@ esac
 PACKAGES="$PACKAGES libarmnn-cpuref-backend$armnn"
 [ "$(uname -m)" != aarch64 ] || PACKAGES="$PACKAGES libarmnn-cpuacc-backend$armnn"
 case ${1:-} in
-bench) PACKAGES="$PACKAGES python3-opencv libyuv-dev" ;;
+bench)
+    PACKAGES="$PACKAGES python3-opencv libyuv-dev libfaiss-dev libhnswlib-dev
+    libopenblas-pthread-dev gnuplot-nox"
+    ;;
 arm64) PACKAGES="$PACKAGES g++-aarch64-linux-gnu qemu-user-static" ;;
 deb) PACKAGES="$PACKAGES debhelper dpkg-dev lintian mmdebstrap systemd" ;;
 vm)
