@@ -49,7 +49,9 @@ static int fail_code(struct fg_error *err, int code, const char *doing)
     case MDB_PANIC:
         return fg_fail(err, -EIO, "%s: an earlier write failed; restart the matcher", doing);
     default:
-        return fg_fail(err, code > 0 ? -code : -EIO, "%s: %s", doing, mdb_strerror(code));
+        // -EINVAL would read as a refusal of what was to be stored
+        return fg_fail(err, code > 0 && code != EINVAL ? -code : -EIO, "%s: %s", doing,
+                       mdb_strerror(code));
     }
 }
 

@@ -220,7 +220,7 @@ static int load_init(struct load *l, unsigned threads)
     pthread_mutex_init(&l->mutex, NULL);
     pthread_cond_init(&l->filled, NULL);
     pthread_cond_init(&l->opened, NULL);
-    l->n_batches = 2 * threads + 2;
+    l->n_batches = 2 * threads + 16; // enough to work on while one that holds the oldest sleeps
     l->batches = calloc(l->n_batches, sizeof *l->batches);
     for (unsigned i = 0; l->batches && i < l->n_batches; i++)
         if (!(l->batches[i].bytes = fg_seal_alloc(BATCH_BYTES)))

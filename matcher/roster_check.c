@@ -28,7 +28,7 @@ static int check_row(const struct fg_index *index, const float *probe, uint32_t 
 {
     struct fg_slots alone = {0};
     const struct fg_slots *within[] = {&alone};
-    struct fg_candidate best;
+    struct fg_candidate best = {0};
     struct fg_index_query query = {
         .probe = probe, .threshold = -1, .within = within, .n_within = 1, .best = &best, .k = 1};
     int r = fg_slots_add(&alone, slot);
@@ -43,7 +43,7 @@ static int check_row(const struct fg_index *index, const float *probe, uint32_t 
 static int check_search(const struct fg_index *index, const float *probe, uint32_t slot,
                         float score)
 {
-    struct fg_candidate best[EQUALS];
+    struct fg_candidate best[EQUALS] = {0};
     struct fg_index_query query = {
         .probe = probe, .threshold = score - NEARLY, .best = best, .k = EQUALS};
     int r = fg_index_search(index, &query, 1, NULL);

@@ -97,7 +97,9 @@ static int fsck(const char *options)
              build ? build : "build", directory, master, options);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
-    output = realloc(output, room + 1);
+    free(output);
+    output = malloc(room + 1);
+    assert_non_null(output);
     while (length < room && (n = fread(output + length, 1, room - length, pipe)) > 0)
         length += n;
     output[length] = '\0';

@@ -62,6 +62,9 @@ static void test_reading(void **state)
     assert_string_equal(fg_json_string(fg_json_at(a, 1)), "two");
     assert_null(fg_json_string(fg_json_at(a, 0)));
     assert_null(fg_json_at(a, 3));
+    assert_ptr_equal(fg_json_next(fg_json_at(a, 0)), fg_json_at(a, 1));
+    assert_null(fg_json_next(fg_json_at(a, 2)));
+    assert_null(fg_json_next(NULL));
     assert_true(fg_json_get_number(fg_json_at(a, 2), "x", 0) == 3);
     assert_string_equal(fg_json_name(fg_json_at(json, 1)), "n");
     assert_null(fg_json_name(fg_json_at(a, 0)));

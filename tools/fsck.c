@@ -24,22 +24,22 @@ static const char help[] =
     "\n"
     "  --gallery DIR   the gallery's folder\n"
     "  --key FILE      its master key (the credential facegate-master of the unit)\n"
-    "  --gallery-mib N the most that the gallery may grow to, as the matcher has it (1024)\n"
     "  --repair        remove damaged records, with the keys that are surely theirs; restoring a\n"
     "                  backup may bring them back, this can't be undone\n"
     "  --threads N     that open records (the number of processors)\n"
     "  --json, --quiet, --help\n"
     "\n"
-    "Exit codes: 0 sound, also by --repair, 1 damage was found or it failed, 2 the command line "
-    "is\n"
-    "off, 75 the gallery is in use: stop the matcher.\n";
+    "Exit codes: 0 sound, also by --repair, 1 damage was found or it failed, 2 the command line\n"
+    "is off, 75 the gallery is in use: stop the matcher.\n";
 
-enum { OPT_GALLERY = 1, OPT_KEY, OPT_MIB, OPT_REPAIR, OPT_THREADS };
+enum { OPT_GALLERY = 1, OPT_KEY, OPT_REPAIR, OPT_THREADS };
 
 static const struct option rows[] = {
-    {"gallery", required_argument, NULL, OPT_GALLERY}, {"key", required_argument, NULL, OPT_KEY},
-    {"gallery-mib", required_argument, NULL, OPT_MIB}, {"repair", no_argument, NULL, OPT_REPAIR},
-    {"threads", required_argument, NULL, OPT_THREADS}, {0},
+    {"gallery", required_argument, NULL, OPT_GALLERY},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"repair", no_argument, NULL, OPT_REPAIR},
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {0},
 };
 
 // How the index of one model compares with the gallery.
@@ -59,38 +59,35 @@ struct fsck {
     struct fg_roster *roster;
 };
 
-static int read_number(const char *value, unsigned long most, unsigned long *ret)
+#define THREADS_MOST 8
+
+static int read_threads(const char *value, unsigned *ret)
 {
     char *end;
-    *ret = strtoul(value, &end, 10);
-    return end != value && !*end && value[0] != '-' && *ret >= 1 && *ret <= most ? 0 : -EINVAL;
+    unsigned long threads = strtoul(value, &end, 10);
+    *ret = (unsigned)threads;
+    return end != value && !*end && value[0] != '-' && threads >= 1 && threads <= THREADS_MOST
+               ? 0
+               : -EINVAL;
 }
 
 static int own_option(void *context, int option, const char *value)
 {
     struct fsck *f = context;
-    unsigned long number = 0;
-    int code = 0;
     switch (option) {
     case OPT_GALLERY:
         f->options.directory = value;
-        break;
+        return 0;
     case OPT_KEY:
         f->options.master_key_file = value;
-        break;
-    case OPT_MIB:
-        code = read_number(value, 1 << 20, &number);
-        f->options.map_bytes = (uint64_t)number << 20;
-        break;
+        return 0;
     case OPT_REPAIR:
         f->repair = true;
-        break;
+        return 0;
     case OPT_THREADS:
-        code = read_number(value, 8, &number);
-        f->options.threads = (unsigned)number;
-        break;
+        return read_threads(value, &f->options.threads);
     }
-    return code;
+    return -EINVAL;
 }
 
 // ---- records ------------------------------------------------------------------------------------
