@@ -202,6 +202,11 @@ static int settle(struct fg_gallery *g, struct fg_error *err)
     (void)fg_database_reserve(g->database, 0, 0, NULL);
     struct walk walk = {
         .gallery = g, .visit = g->options.visit, .context = g->options.context, .claiming = true};
+    if (g->options.expect) {
+        struct fg_database_state state;
+        fg_database_state(g->database, &state);
+        g->options.expect(g->options.context, state.entries);
+    }
     int r = walk_all(&walk, err);
     if (r == 0)
         r = fg_keys_settle(g->keys, &g->state.keys_erased, err);

@@ -40,6 +40,7 @@ struct fg_gallery_options {
     bool look;
     // NULL: none. Opening reads every record anyway: a visit here saves fg_gallery_each after it.
     fg_gallery_visit visit;
+    void (*expect)(void *context, uint64_t most); // NULL, or told before how many may be visited
     void *context;
 };
 

@@ -268,6 +268,12 @@ static int enter(void *context, const struct fg_member *member)
     return fg_roster_put(m->roster, member);
 }
 
+static void expect(void *context, uint64_t most)
+{
+    struct matcher *m = context;
+    fg_roster_expect(m->roster, most);
+}
+
 static int open_gallery(struct matcher *m, struct fg_error *err)
 {
     const struct settings *s = &m->settings;
@@ -278,6 +284,7 @@ static int open_gallery(struct matcher *m, struct fg_error *err)
                                          .dimension = fg_card_template_dimension(&m->card),
                                          .map_bytes = (uint64_t)s->gallery_mib << 20,
                                          .visit = enter,
+                                         .expect = expect,
                                          .context = m};
     struct fg_index_options index = {.dimension = gallery.dimension,
                                      .deterministic = s->exact,
