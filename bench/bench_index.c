@@ -174,14 +174,15 @@ static void print_head(struct fg_report *report)
     fg_report_line(
         report,
         "\nHalf of the probes are other looks at enrolled people, half are strangers; an answer is "
-        "the best at or above the threshold. One thread on one core, alternating rounds. \"its "
-        "own\": the p99 by the thread's clock, without what other programs "
-        "took; \"two "
-        "thr\": searches a second on two threads; \"of 4\", \"of 16\": ms a probe in batches; "
-        "\"stream\": the time of merely reading as many bytes; \"mates\": of the people that "
-        "comparing everybody finds at or above the threshold, those that were found; \"differ\": "
-        "answers that are not those of comparing everybody, bit for bit; \"bytes\": of memory a "
-        "template.");
+        "the best at or above\nthe threshold. One thread on one core, in alternating rounds.\n\n"
+        "- p99 cpu: p99 by the thread's own clock, without what other programs took\n"
+        "- to ours: p50 over ours\n"
+        "- per s, 2 threads: searches a second, on one thread and on two\n"
+        "- 4, 16: ms a probe in batches of so many\n"
+        "- stream: the time of merely reading as many bytes, over p50\n"
+        "- mates: of the people that comparing everybody finds, those that were found\n"
+        "- differ: answers that are not bit for bit those of comparing everybody\n"
+        "- fill s: to fill it, graphs on two threads; bytes: of memory a template");
 }
 
 int main(int argc, char **argv)

@@ -40,7 +40,7 @@ void fg_report_finish(struct fg_report *report)
 
 void fg_report_line(struct fg_report *report, const char *format, ...)
 {
-    char line[600];
+    char line[1600];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line - 1, format, arguments);
@@ -135,7 +135,7 @@ static void print_result(struct fg_report *report, const struct fg_result *r, do
     const bool ours = strncmp(r->engine->key, "ours", 4) == 0;
     fg_report_line(
         report,
-        "| %-19s | %7s | %7s | %7s | %7s | %7s | %7s | %7s | %7s | %7s | %6s | %6s | %6s | %6s | "
+        "| %-19s | %7s | %7s | %7s | %7s | %7s | %9s | %7s | %7s | %7s | %6s | %6s | %6s | %6s | "
         "%6s |",
         r->engine->name, figure(r->p50_ms).text, figure(r->p99_ms).text, figure(r->p99_cpu_ms).text,
         figure(r->p50_ms / ours_ms).text, whole(r->per_s).text, whole(r->per_s_two).text,
@@ -150,10 +150,10 @@ void fg_report_race(struct fg_report *report, const struct fg_field *field, floa
 {
     fg_report_line(report, "\nThreshold %.2f:\n", (double)threshold);
     fg_report_line(report,
-                   "| %-19s | %7s | %7s | %7s | %7s | %7s | %7s | %7s | %7s | %7s | %6s | %6s | "
+                   "| %-19s | %7s | %7s | %7s | %7s | %7s | %9s | %7s | %7s | %7s | %6s | %6s | "
                    "%6s | %6s | %6s |",
-                   "engine", "p50 ms", "p99 ms", "its own", "to ours", "per s", "two thr",
-                   "of 4 ms", "of 16", "MB read", "stream", "mates", "differ", "fill s", "bytes");
+                   "engine", "p50 ms", "p99 ms", "p99 cpu", "to ours", "per s", "2 threads", "4",
+                   "16", "MB read", "stream", "mates", "differ", "fill s", "bytes");
     fg_report_line(report, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for (unsigned i = 0; i < count; i++) {
         print_result(report, &results[i], results[0].p50_ms);

@@ -78,8 +78,8 @@ struct fg_change {
 
 // Makes the changes one after the other in one durable transaction, each with an outcome of its
 // own. What is put is on disk when it returns, what is deleted is gone with its key overwritten.
-// Putting costs two flushes of the disk in sequence, however many (a third when more than the keys
-// in stock), what is deleted or replaced two more. Deleting works on a full map and a full disk
+// Putting costs two flushes of the disk in sequence, however many (a third when the keys in stock
+// don't do), what is deleted or replaced two more. Deleting works on a full map and a full disk
 // too.
 void fg_gallery_apply(struct fg_gallery *gallery, struct fg_change *changes, unsigned count);
 

@@ -7,7 +7,8 @@
 
 #include "matcher/gallery_parts.h"
 
-#define STOCK 1024 // keys that are drawn ahead
+#define STOCK        1024 // keys that are drawn ahead
+#define GROUPS_AHEAD 4    // of subjects, when the stock did not do: many more may come
 
 struct group {
     struct fg_gallery *gallery;
@@ -170,7 +171,7 @@ static int make_ready(struct group *w, struct fg_error *err)
         for (unsigned k = 0; w->changes[i].subjects && k < w->changes[i].count; k++)
             bytes += bytes_of(&w->changes[i].subjects[k]);
     if (fg_keys_stocked(keys) < w->subjects) // more than needed, if there is room
-        r = fg_keys_stock(keys, w->subjects + STOCK, err);
+        r = fg_keys_stock(keys, GROUPS_AHEAD * w->subjects + STOCK, err);
     if (r == -ENOSPC)
         r = fg_keys_stock(keys, w->subjects, err);
     return r == 0 && w->subjects > 0

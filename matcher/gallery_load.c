@@ -13,6 +13,7 @@
 
 #define THREADS_MOST 8
 #define RECORDS      256          // of a batch, at most
+#define AHEAD        4            // records whose keys are asked for early
 #define BATCH_BYTES  (128u << 10) // of its packed subjects and their rooms
 
 _Static_assert(BATCH_BYTES >= 2 * FG_SUBJECT_BYTES, "the longest record fits");
@@ -73,8 +74,11 @@ static int open_item(const struct fg_gallery *g, struct item *item)
 static void open_batch(const struct fg_gallery *g, struct batch *b)
 {
     b->result = 0;
-    for (unsigned i = 0; i < b->count && b->result == 0; i++)
+    for (unsigned i = 0; i < b->count && b->result == 0; i++) {
+        if (i + AHEAD < b->count)
+            fg_record_prefetch(g->keys, b->items[i + AHEAD].record);
         b->result = open_item(g, &b->items[i]);
+    }
 }
 
 // The first that nobody has taken yet; NULL: none. The mutex is held.

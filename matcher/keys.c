@@ -317,6 +317,12 @@ static void unwrap(const struct fg_keys *keys, const uint8_t *slot, uint8_t ret_
         ret_key[i] ^= slot[FG_SEAL_INPUT + i];
 }
 
+void fg_keys_prefetch(const struct fg_keys *keys, uint32_t slot)
+{
+    if (keys->image && slot < keys->slots)
+        __builtin_prefetch(keys->image + (size_t)slot * FG_KEYS_SLOT);
+}
+
 // Reads nothing that changes while an image is there: any thread may call it then.
 int fg_keys_get(const struct fg_keys *keys, uint32_t slot, uint8_t ret_key[FG_SEAL_KEY])
 {

@@ -52,6 +52,9 @@ uint32_t fg_keys_take(struct fg_keys *keys, uint8_t ret_key[FG_SEAL_KEY]);
 int fg_keys_load(struct fg_keys *keys, struct fg_error *err);
 void fg_keys_unload(struct fg_keys *keys);
 
+// Brings a slot near that fg_keys_get is soon asked for; useful while the slots are loaded.
+void fg_keys_prefetch(const struct fg_keys *keys, uint32_t slot);
+
 // The key of a slot. -ENOENT: empty or out of range; -EIO. While the slots are loaded an empty
 // slot gives some key.
 int fg_keys_get(const struct fg_keys *keys, uint32_t slot, uint8_t ret_key[FG_SEAL_KEY]);

@@ -38,6 +38,18 @@ size_t fg_record_opened(struct fg_bytes record)
     return record.length > least && record.length <= FG_RECORD_MOST ? record.length - least : 0;
 }
 
+static uint32_t slot_of(const uint8_t *record)
+{
+    const uint8_t *at = record + AT_SLOT;
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+void fg_record_prefetch(const struct fg_keys *keys, struct fg_bytes record)
+{
+    if (fg_record_opened(record) > 0)
+        fg_keys_prefetch(keys, slot_of(record.at));
+}
+
 int fg_record_open(const struct fg_keys *keys, struct fg_bytes id, struct fg_bytes record,
                    uint8_t *packed, uint32_t *ret_slot)
 {

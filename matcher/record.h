@@ -26,6 +26,9 @@ size_t fg_record_seal(const char *id, uint32_t slot, const uint8_t key[FG_SEAL_K
 // The bytes that opening writes, at most FG_SUBJECT_BYTES; 0 for what can't be a record.
 size_t fg_record_opened(struct fg_bytes record);
 
+// Asks memory for a record's key, which lies anywhere in the key file.
+void fg_record_prefetch(const struct fg_keys *keys, struct fg_bytes record);
+
 // Opens it and returns the length of the packed subject. *ret_slot is FG_NO_KEY_SLOT when none can
 // be read. -EBADMSG: damaged; -EIO: its key could not be read. Thread: as fg_keys_get.
 int fg_record_open(const struct fg_keys *keys, struct fg_bytes id, struct fg_bytes record,
