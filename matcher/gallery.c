@@ -195,6 +195,15 @@ int fg_gallery_each(struct fg_gallery *gallery, fg_gallery_visit visit, void *co
 
 // ---- life ---------------------------------------------------------------------------------------
 
+static int begin(struct fg_gallery *g, struct fg_error *err)
+{
+    struct fg_database_state state;
+    if (!g->options.begin)
+        return 0;
+    fg_database_state(g->database, &state);
+    return g->options.begin(g->options.context, state.entries, err);
+}
+
 // What a crash has left is cleaned, and what the first enrolments need is made ready.
 static int settle(struct fg_gallery *g, struct fg_error *err)
 {
@@ -202,12 +211,9 @@ static int settle(struct fg_gallery *g, struct fg_error *err)
     (void)fg_database_reserve(g->database, 0, 0, NULL);
     struct walk walk = {
         .gallery = g, .visit = g->options.visit, .context = g->options.context, .claiming = true};
-    if (g->options.expect) {
-        struct fg_database_state state;
-        fg_database_state(g->database, &state);
-        g->options.expect(g->options.context, state.entries);
-    }
-    int r = walk_all(&walk, err);
+    int r = begin(g, err);
+    if (r == 0)
+        r = walk_all(&walk, err);
     if (r == 0)
         r = fg_keys_settle(g->keys, &g->state.keys_erased, err);
     if (r == 0)

@@ -40,7 +40,9 @@ struct fg_gallery_options {
     bool look;
     // NULL: none. Opening reads every record anyway: a visit here saves fg_gallery_each after it.
     fg_gallery_visit visit;
-    void (*expect)(void *context, uint64_t most); // NULL, or told before how many may be visited
+    // NULL, or called when the gallery is this process's alone, before at most `most` visits. A
+    // failure ends the opening.
+    int (*begin)(void *context, uint64_t most, struct fg_error *err);
     void *context;
 };
 

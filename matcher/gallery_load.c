@@ -14,6 +14,7 @@
 #define THREADS_MOST 8
 #define RECORDS      256          // of a batch, at most
 #define AHEAD        4            // records whose keys are asked for early
+#define CLAIMS_AHEAD 8            // visits before which a slot's state is
 #define BATCH_BYTES  (128u << 10) // of its packed subjects and their rooms
 
 _Static_assert(BATCH_BYTES >= 2 * FG_SUBJECT_BYTES, "the longest record fits");
@@ -190,8 +191,11 @@ static int visit_batch(struct load *l, struct batch *b)
     int r = b->result;
     if (r < 0)
         return fg_fail(l->err, r, "reading the key file: %s", strerror(-r));
-    for (unsigned i = 0; i < b->count && r == 0; i++)
+    for (unsigned i = 0; i < b->count && r == 0; i++) {
+        if (i + CLAIMS_AHEAD < b->count)
+            fg_keys_claim_soon(l->gallery->keys, b->items[i + CLAIMS_AHEAD].opened.slot);
         r = l->visit(l->context, &b->items[i].opened);
+    }
     pthread_mutex_lock(&l->mutex);
     b->state = BATCH_EMPTY;
     l->oldest = (l->oldest + 1) % l->n_batches;

@@ -379,6 +379,12 @@ void fg_keys_claim(struct fg_keys *keys, uint32_t slot, bool sure)
         keys->states[slot] = sure ? SLOT_SURE : SLOT_SUSPECT;
 }
 
+void fg_keys_claim_soon(const struct fg_keys *keys, uint32_t slot)
+{
+    if (slot < keys->slots)
+        __builtin_prefetch(&keys->states[slot], 1);
+}
+
 bool fg_keys_claimed_surely(const struct fg_keys *keys, uint32_t slot)
 {
     return slot < keys->slots && keys->states[slot] == SLOT_SURE;

@@ -68,6 +68,8 @@ int fg_keys_erase(struct fg_keys *keys, const uint32_t *slots, unsigned count,
 // with this slot's key, so that a damaged record cannot take another's key with it. Slots of
 // fg_keys_take are claimed surely.
 void fg_keys_claim(struct fg_keys *keys, uint32_t slot, bool sure);
+void fg_keys_claim_soon(const struct fg_keys *keys,
+                        uint32_t slot); // brings it near: walks are long
 bool fg_keys_claimed_surely(const struct fg_keys *keys, uint32_t slot);
 bool fg_keys_empty(const struct fg_keys *keys, uint32_t slot); // or out of range
 uint64_t fg_keys_unclaimed(const struct fg_keys *keys);

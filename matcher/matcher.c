@@ -265,13 +265,38 @@ static int read_policy_and_card(struct matcher *m, struct fg_error *err)
 static int enter(void *context, const struct fg_member *member)
 {
     struct matcher *m = context;
-    return fg_roster_put(m->roster, member);
+    return fg_roster_add(m->roster, member); // a gallery has each id once
 }
 
-static void expect(void *context, uint64_t most)
+static int watch(int epoll_fd, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int open_sockets(struct matcher *m, struct fg_error *err)
+{
+    const struct settings *s = &m->settings;
+    int r = fg_bus_create(&m->bus);
+    if (r < 0)
+        return fg_fail(err, r, "out of memory");
+    r = fg_socket_bind(m->bus, FG_SOCKET_PUB, s->decision, DECISION_MARK, &m->decisions, err);
+    if (r == 0)
+        r = fg_socket_bind(m->bus, FG_SOCKET_ROUTER, s->control, CONTROL_MARK, &m->requests, err);
+    if (r == 0)
+        r = fg_drain_start(m->bus, s->probe, &m->drain, err);
+    if (r < 0)
+        return r;
+    r = watch(m->event_fd, fg_drain_fd(m->drain));
+    return r < 0 ? fg_fail(err, r, "epoll: %s", strerror(-r)) : 0;
+}
+
+// The gallery's lock is ours: a second bind would take a socket over. Peers join while it loads.
+static int begin(void *context, uint64_t most, struct fg_error *err)
 {
     struct matcher *m = context;
     fg_roster_expect(m->roster, most);
+    return open_sockets(m, err);
 }
 
 static int open_gallery(struct matcher *m, struct fg_error *err)
@@ -284,7 +309,7 @@ static int open_gallery(struct matcher *m, struct fg_error *err)
                                          .dimension = fg_card_template_dimension(&m->card),
                                          .map_bytes = (uint64_t)s->gallery_mib << 20,
                                          .visit = enter,
-                                         .expect = expect,
+                                         .begin = begin,
                                          .context = m};
     struct fg_index_options index = {.dimension = gallery.dimension,
                                      .deterministic = s->exact,
@@ -317,29 +342,6 @@ static void warn(const struct matcher *m)
         fg_log(FG_LOG_WARNING, "nobody is identified: %s", err.text);
 }
 
-static int watch(int epoll_fd, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN};
-    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-static int open_sockets(struct matcher *m, struct fg_error *err)
-{
-    const struct settings *s = &m->settings;
-    int r = fg_bus_create(&m->bus);
-    if (r < 0)
-        return fg_fail(err, r, "out of memory");
-    r = fg_socket_bind(m->bus, FG_SOCKET_PUB, s->decision, DECISION_MARK, &m->decisions, err);
-    if (r == 0)
-        r = fg_socket_bind(m->bus, FG_SOCKET_ROUTER, s->control, CONTROL_MARK, &m->requests, err);
-    if (r == 0)
-        r = fg_drain_start(m->bus, s->probe, &m->drain, err);
-    if (r < 0)
-        return r;
-    r = watch(m->event_fd, fg_drain_fd(m->drain));
-    return r < 0 ? fg_fail(err, r, "epoll: %s", strerror(-r)) : 0;
-}
-
 static int open_signals(struct matcher *m, struct fg_error *err)
 {
     sigset_t set;
@@ -360,15 +362,12 @@ static int start(struct matcher *m, struct fg_error *err)
     if (r == 0)
         r = read_policy_and_card(m, err);
     if (r == 0)
-        r = open_gallery(m, err); // its lock comes first: a second bind would take a socket over
+        r = open_gallery(m, err);
     if (r < 0)
         return r;
     r = fg_decide_create(&m->policy, &m->card, m->roster, on_decision, m, &m->decide);
     if (r < 0)
         return fg_fail(err, r, "out of memory");
-    r = open_sockets(m, err);
-    if (r < 0)
-        return r;
     m->run = fg_random_u64();
     m->boot = fg_boot_number();
     m->control = (struct fg_control){.version = FG_VERSION,

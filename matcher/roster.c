@@ -314,10 +314,10 @@ static void take_out(struct fg_roster *roster, uint32_t slot)
     roster->generation++;
 }
 
-// A replaced subject gets another slot: until the new one stands, nothing of the old is touched.
-int fg_roster_put(struct fg_roster *roster, const struct fg_member *member)
+// A replaced subject (`old`) gets another slot: until the new one stands, nothing of it is touched.
+static int put(struct fg_roster *roster, const struct fg_member *member, uint32_t old)
 {
-    uint32_t slot, old = fg_ids_find(&roster->ids, member->id);
+    uint32_t slot;
     if (member->dimension != roster->dimension)
         return -EINVAL;
     int r = fg_ids_reserve(&roster->ids);
@@ -336,6 +336,16 @@ int fg_roster_put(struct fg_roster *roster, const struct fg_member *member)
     refresh(roster, slot);
     roster->generation++;
     return 0;
+}
+
+int fg_roster_put(struct fg_roster *roster, const struct fg_member *member)
+{
+    return put(roster, member, fg_ids_find(&roster->ids, member->id));
+}
+
+int fg_roster_add(struct fg_roster *roster, const struct fg_member *member)
+{
+    return put(roster, member, FG_NO_ID);
 }
 
 bool fg_roster_remove(struct fg_roster *roster, const char *id)

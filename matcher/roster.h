@@ -29,6 +29,8 @@ void fg_roster_destroy(struct fg_roster *roster); // wipes; accepts NULL
 void fg_roster_expect(struct fg_roster *roster, uint64_t count);
 // Adds a subject or replaces the one of the same id. -ENOMEM, -EINVAL (dimension): unchanged.
 int fg_roster_put(struct fg_roster *roster, const struct fg_member *member);
+// The same of a subject whose id is known not to be there: nobody is looked for.
+int fg_roster_add(struct fg_roster *roster, const struct fg_member *member);
 bool fg_roster_remove(struct fg_roster *roster, const char *id); // false: not there
 // See fg_index_tend.
 bool fg_roster_tend(struct fg_roster *roster, uint64_t budget_ns);

@@ -255,7 +255,10 @@ static int put(struct fg_roster *roster, const struct person *p, uint32_t dimens
                                .dimension = dimension,
                                .scale = p->tmpl.scale,
                                .values = p->tmpl.values};
-    return fg_roster_put(roster, &member);
+    // as a start adds, where it may
+    return fg_roster_slot(roster, p->id) == FG_NO_ID && random_below(2)
+               ? fg_roster_add(roster, &member)
+               : fg_roster_put(roster, &member);
 }
 
 static void draw(struct person *p, unsigned number)
