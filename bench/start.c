@@ -23,7 +23,7 @@
 #define DECISION "ipc://" FOLDER "/start-decision.sock"
 #define CONTROL  "ipc://" FOLDER "/start-control.sock"
 #define RUNS     5
-#define EVERY_MS 4
+#define EVERY_MS 10
 #define LIMIT_MS 60000
 
 struct place {
