@@ -39,8 +39,9 @@ draw = "set multiplot layout 1, 4;" . \
     "  set ylabel ' ' };" . \
     "set title ' '; unset xlabel; unset ylabel; unset tics; unset border; unset grid;" . \
     "set key inside left center reverse Left samplen 3 width -4; set yrange [1e8:1e9];" . \
-    "plot for [i = 0:STATS_blocks - 1] file index i using 1:2 with linespoints" . \
-    "  linestyle i + 1 title (i == 0 ? 'ours' : i < 3 ? '' : columnheader(1));" . \
+    "plot NaN with linespoints linestyle 1 title 'ours'," . \
+    "  for [i = 3:STATS_blocks - 1] file index i using 1:2 with linespoints" . \
+    "  linestyle i + 1 title columnheader(1);" . \
     "unset multiplot"
 
 set terminal svg size 1400, 480 font 'sans,12' background 'white'

@@ -10,11 +10,6 @@
 #define SEARCHES 30
 #define STEP_NS  1000000u // of fg_index_tend
 
-static double ms_since(uint64_t start_ns)
-{
-    return (double)(fg_monotonic_ns() - start_ns) / 1e6;
-}
-
 static int search_some(const struct fg_field *field, const struct fg_index *index, float threshold,
                        double *ret_ms, unsigned *differing)
 {
@@ -24,7 +19,7 @@ static int search_some(const struct fg_field *field, const struct fg_index *inde
         struct fg_answer answer;
         const uint64_t start = fg_monotonic_ns();
         r = fg_field_search(field, index, n, threshold, NULL, &answer);
-        fg_series_add(&ms, ms_since(start));
+        fg_series_add(&ms, fg_ms_since(start));
         *differing += !fg_field_is_best(field, n, threshold, &answer);
     }
     *ret_ms = fg_series_rank(&ms, .5);
@@ -39,9 +34,9 @@ static void tend(struct fg_index *index, struct fg_later *ret)
     while (more) {
         const uint64_t step = fg_monotonic_ns();
         more = fg_index_tend(index, STEP_NS);
-        ret->step_ms = fmax(ret->step_ms, ms_since(step));
+        ret->step_ms = fmax(ret->step_ms, fg_ms_since(step));
     }
-    ret->tend_s = ms_since(start) / 1e3;
+    ret->tend_s = fg_ms_since(start) / 1e3;
 }
 
 static int fill_later(const struct fg_field *field, float threshold, struct fg_index *index,
@@ -55,10 +50,10 @@ static int fill_later(const struct fg_field *field, float threshold, struct fg_i
         uint32_t slot;
         r = fg_index_insert(index, flat->scales[n], flat->values + n * flat->dimension, &slot);
     }
-    ret->insert_s = ms_since(start) / 1e3;
+    ret->insert_s = fg_ms_since(start) / 1e3;
     if (r == 0)
         r = fg_field_search(field, index, 0, threshold, NULL, &answer);
-    ret->start_ms = ms_since(start);
+    ret->start_ms = fg_ms_since(start);
     return r;
 }
 

@@ -36,11 +36,6 @@ struct race {
     struct fg_error *err;
 };
 
-static double ms_since(uint64_t start_ns)
-{
-    return (double)(fg_monotonic_ns() - start_ns) / 1e6;
-}
-
 // ---- answers ------------------------------------------------------------------------------------
 
 // Enrolled people are counted where the best of all is their own template: what any exact search
@@ -73,7 +68,7 @@ static int search_one(struct race *race, struct runner *r, double *ret_ms, doubl
     const uint64_t start = fg_monotonic_ns();
     int code = fg_engine_search(r->engine, r->store, fg_field_probe(race->field, probe), 1,
                                 race->plan->threshold, &answer, &r->bytes);
-    *ret_ms = ms_since(start);
+    *ret_ms = fg_ms_since(start);
     *ret_cpu_ms = thread_ms() - cpu_start;
     if (code < 0)
         return fg_fail(race->err, code, "%s: a search failed", r->engine->name);
@@ -113,7 +108,7 @@ static void read_as_much(const struct race *race, struct runner *r)
     for (unsigned k = 0; k < STREAM_TRIALS; k++) {
         const uint64_t start = fg_monotonic_ns();
         kept = fg_stream_read(flat->rows, (size_t)bytes);
-        fg_series_add(&r->stream, ms_since(start));
+        fg_series_add(&r->stream, fg_ms_since(start));
     }
 }
 
@@ -145,7 +140,7 @@ static int run_batch(struct race *race, struct runner *r, unsigned size, struct 
     const uint64_t start = fg_monotonic_ns();
     int code = fg_engine_search(r->engine, r->store, fg_field_probe(race->field, first), size,
                                 race->plan->threshold, answers, &bytes);
-    fg_series_add(samples, ms_since(start) / size);
+    fg_series_add(samples, fg_ms_since(start) / size);
     r->next++;
     for (unsigned i = 0; i < size && code == 0 && r->store->index; i++)
         judge(race, r, first + i, &answers[i]);
@@ -198,7 +193,7 @@ static void search_until(void *context, unsigned worker)
                                 p->race->plan->threshold, &answer, &bytes);
         done++;
     } while (code == 0 && fg_monotonic_ns() < p->until_ns);
-    p->per_s[worker] = done * 1e3 / ms_since(start);
+    p->per_s[worker] = done * 1e3 / fg_ms_since(start);
     if (code < 0)
         p->code = code;
 }

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
+
 void fg_series_add(struct fg_series *series, double value)
 {
     if (series->count == series->room) {
@@ -47,4 +49,9 @@ double fg_series_sum(const struct fg_series *series)
     for (unsigned i = 0; i < series->count; i++)
         sum += series->values[i];
     return sum;
+}
+
+double fg_ms_since(uint64_t start_ns)
+{
+    return (double)(fg_monotonic_ns() - start_ns) / 1e6;
 }

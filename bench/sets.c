@@ -9,11 +9,6 @@
 #define SEARCHES 200
 #define CHECKED  20 // of these, against the exhaustive search
 
-static double ms_since(uint64_t start_ns)
-{
-    return (double)(fg_monotonic_ns() - start_ns) / 1e6;
-}
-
 // 0 when it is the same, 1 when it is not.
 static int differs(const struct fg_field *field, const struct fg_index *index, unsigned probe,
                    float threshold, const struct fg_slots *within, const struct fg_answer *answer)
@@ -39,7 +34,7 @@ static int search_within(const struct fg_field *field, const struct fg_index *in
         struct fg_answer answer;
         const uint64_t start = fg_monotonic_ns();
         r = fg_field_search(field, index, n, threshold, within, &answer);
-        fg_series_add(&ms, ms_since(start));
+        fg_series_add(&ms, fg_ms_since(start));
         if (n < CHECKED)
             *differing += (unsigned)differs(field, index, n, threshold, within, &answer);
     }

@@ -28,7 +28,6 @@ static const struct {
     double dimension;
     struct shape shape;
 } shapes[] = {{64, {.008, .32, .1435}}, {192, {.03, 0, .103}}, {512, {.03, 0, .0715}}};
-#define N_SHAPES (sizeof shapes / sizeof *shapes)
 
 // ---- chance -------------------------------------------------------------------------------------
 

@@ -10,14 +10,10 @@
 
 #define NEWCOMERS     2000 // templates that come and go
 #define CHANGES_PER_S 2000 // half of them inserts, half deletes
+#define BACKLOG       500  // of them that are there before the first goes
 #define BUSY_ROUNDS   5
 #define BUSY_SEARCHES 200 // in a round, quiet and busy
 #define BUSY_SECONDS  2.0 // at most for each of these
-
-static double ms_since(uint64_t start_ns)
-{
-    return (double)(fg_monotonic_ns() - start_ns) / 1e6;
-}
 
 // ---- newcomers ----------------------------------------------------------------------------------
 
@@ -36,17 +32,17 @@ static int change_all(const struct fg_template *newcomers, struct fg_index *inde
     uint64_t start = fg_monotonic_ns();
     for (unsigned n = 0; n < NEWCOMERS && r == 0; n++)
         r = fg_index_insert(index, newcomers[n].scale, newcomers[n].values, &slots[n]);
-    ret->insert_us = ms_since(start) * 1e3 / NEWCOMERS;
+    ret->insert_us = fg_ms_since(start) * 1e3 / NEWCOMERS;
     start = fg_monotonic_ns();
     for (unsigned n = 0; n < NEWCOMERS && r == 0; n++) {
         const struct fg_template *other = &newcomers[(n + 1) % NEWCOMERS];
         r = fg_index_replace(index, slots[n], other->scale, other->values);
     }
-    ret->replace_us = ms_since(start) * 1e3 / NEWCOMERS;
+    ret->replace_us = fg_ms_since(start) * 1e3 / NEWCOMERS;
     start = fg_monotonic_ns();
     for (unsigned n = 0; n < NEWCOMERS && r == 0; n++)
         fg_index_remove(index, slots[n]);
-    ret->delete_us = ms_since(start) * 1e3 / NEWCOMERS;
+    ret->delete_us = fg_ms_since(start) * 1e3 / NEWCOMERS;
     return r;
 }
 
@@ -78,19 +74,23 @@ struct traffic {
     double busy_s;
 };
 
+static int insert_next(struct traffic *t)
+{
+    const struct fg_template *one = &t->newcomers[t->inserted % NEWCOMERS];
+    int r = fg_index_insert(t->index, one->scale, one->values, &t->slots[t->inserted % NEWCOMERS]);
+    t->inserted += r == 0;
+    return r;
+}
+
 // The owner's turn: what is due, the one half to insert, the other to delete who came first.
 static int change_due(struct traffic *t, uint64_t due)
 {
     int r = 0;
     for (; t->changes < due && r == 0; t->changes++) {
-        if (t->changes % 2 == 0) {
-            const struct fg_template *one = &t->newcomers[t->inserted % NEWCOMERS];
-            r = fg_index_insert(t->index, one->scale, one->values,
-                                &t->slots[t->inserted % NEWCOMERS]);
-            t->inserted += r == 0;
-        } else {
+        if (t->changes % 2 == 0)
+            r = insert_next(t);
+        else
             fg_index_remove(t->index, t->slots[t->gone++ % NEWCOMERS]);
-        }
     }
     return r;
 }
@@ -109,9 +109,9 @@ static int search_on(struct traffic *t, bool busy, struct fg_series *ms)
             r = change_due(t, before + (uint64_t)(elapsed_s * CHANGES_PER_S));
         if (r == 0)
             r = fg_field_search(t->field, t->index, ms->count, t->threshold, NULL, &answer);
-        fg_series_add(ms, ms_since(start));
+        fg_series_add(ms, fg_ms_since(start));
     }
-    t->busy_s += busy ? ms_since(begin) / 1e3 : 0;
+    t->busy_s += busy ? fg_ms_since(begin) / 1e3 : 0;
     return r;
 }
 
@@ -119,6 +119,8 @@ static int alternate(struct traffic *t, struct fg_upkeep_busy *ret)
 {
     struct fg_series quiet = {0}, busy = {0};
     int r = 0;
+    while (t->inserted < BACKLOG && r == 0)
+        r = insert_next(t);
     for (unsigned round = 0; round < BUSY_ROUNDS && r == 0; round++) {
         r = search_on(t, false, &quiet);
         if (r == 0)
