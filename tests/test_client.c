@@ -44,6 +44,7 @@ static pthread_t thread;
 static atomic_int manner, stopping;
 static atomic_uint parts_seen;
 static atomic_bool packed_seen;
+static pthread_mutex_t sight = PTHREAD_MUTEX_INITIALIZER; // of the next two
 static uint8_t vector_seen[64];
 static size_t vector_length;
 
@@ -149,6 +150,23 @@ static void answer_badly(const struct fg_part *who, const char *id)
     }
 }
 
+static void see_vector(const struct fg_part *part)
+{
+    pthread_mutex_lock(&sight);
+    vector_length = part->length;
+    if (vector_length > 0 && vector_length <= sizeof vector_seen)
+        memcpy(vector_seen, part->data, vector_length);
+    pthread_mutex_unlock(&sight);
+}
+
+static size_t seen_length(void)
+{
+    pthread_mutex_lock(&sight);
+    size_t length = vector_length;
+    pthread_mutex_unlock(&sight);
+    return length;
+}
+
 static void *run(void *unused)
 {
     struct fg_message message;
@@ -157,9 +175,7 @@ static void *run(void *unused)
         struct fg_json *request = NULL;
         if (fg_socket_receive(router, 20, &message) < 0)
             continue;
-        vector_length = message.count > 2 ? message.parts[2].length : 0;
-        if (vector_length > 0 && vector_length <= sizeof vector_seen)
-            memcpy(vector_seen, message.parts[2].data, vector_length);
+        see_vector(message.count > 2 ? &message.parts[2] : &(struct fg_part){NULL, 0});
         atomic_store(&parts_seen, message.count);
         if (fg_json_parse(message.parts[1].data, message.parts[1].length, &request, NULL) == 0) {
             atomic_store(&packed_seen, fg_json_get_bool(request, "packed", false));
@@ -308,8 +324,11 @@ static void test_vectors(void **state)
                      0);
     fg_json_destroy(reply);
     assert_int_equal(atomic_load(&parts_seen), 4);
-    assert_int_equal(vector_length, sizeof bytes);
-    assert_memory_equal(vector_seen, bytes, sizeof bytes);
+    assert_int_equal(seen_length(), sizeof bytes);
+    pthread_mutex_lock(&sight);
+    int same = memcmp(vector_seen, bytes, sizeof bytes) == 0;
+    pthread_mutex_unlock(&sight);
+    assert_true(same);
     fg_client_close(client);
 }
 
@@ -327,7 +346,7 @@ static void test_packed_vectors(void **state)
                      0);
     fg_json_destroy(reply);
     assert_int_equal(atomic_load(&parts_seen), 2 + FG_CLIENT_VECTORS); // each for itself
-    assert_int_equal(vector_length, 12);
+    assert_int_equal(seen_length(), 12);
     assert_false(atomic_load(&packed_seen));
     const unsigned counts[] = {FG_CLIENT_VECTORS + 1, MOST};
     for (int i = 0; i < 2; i++) {
@@ -336,7 +355,7 @@ static void test_packed_vectors(void **state)
                          0);
         fg_json_destroy(reply);
         assert_int_equal(atomic_load(&parts_seen), 3);
-        assert_int_equal(vector_length, 12 * counts[i]);
+        assert_int_equal(seen_length(), 12 * counts[i]);
         assert_true(atomic_load(&packed_seen));
     }
     reply = NULL;
