@@ -9,9 +9,9 @@ crowd() { # prefix, how many
     }
 }
 
-show 1 nobody
 camera 1 plug
 need 'a camera runs' within 60 camera_is GATE0001 state running
+empty_lane 1 GATE0001
 # The file system needs a part of the rest for itself: the last bytes one block at a time.
 fallocate --length $(($(df --output=avail --block-size=1 / | tail -n 1) * 9 / 10)) /filler
 dd if=/dev/zero of=/filler2 bs=4k

@@ -9,8 +9,7 @@ check 'nobody is nobody' nothing_decided
 show 1 stranger
 check 'a stranger is denied' awaited 1 deny null
 check 'and not let in' nobody_else 1 nobody
-show 1 nobody
-sleep 15
+empty_lane 1 GATE0001
 mark_decisions
 show 1 second
 check 'an enrolled person is admitted' awaited 1 admit p20

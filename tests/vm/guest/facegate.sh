@@ -34,18 +34,21 @@ frames_go_on() { # NAME
 }
 
 # ---- the journal from a moment on
-mark_journal() {
-    journal_cursor=$(journalctl --lines 0 --show-cursor | sed -n 's/^-- cursor: //p')
-}
+# By the time, not by a cursor: under load journald takes what was said before in after the mark.
+mark_journal() { journal_mark=$(cut -d ' ' -f 1 /proc/uptime); }
 
 said() { # unit, pattern: since the mark
-    journalctl --unit "$1" --after-cursor "$journal_cursor" --output cat | grep -E "$2"
+    journalctl --boot --unit "$1" --output short-monotonic |
+        awk -v mark="$journal_mark" 'match($0, /^\[ *[0-9.]+\]/) { at = substr($0, 2, RLENGTH - 2) + 0 }
+            at >= mark' | grep -E "$2"
 }
 
 # Its time, in milliseconds since the boot.
 said_ms() { # unit, pattern
-    journalctl --unit "$1" --after-cursor "$journal_cursor" --output json |
-        jq -r --arg pattern "$2" 'select((.MESSAGE | tostring) | test($pattern)) | .__MONOTONIC_TIMESTAMP' |
+    journalctl --boot --unit "$1" --output json |
+        jq -r --arg pattern "$2" --argjson mark "$journal_mark" \
+            'select(((.MESSAGE | tostring) | test($pattern)) and
+                (.__MONOTONIC_TIMESTAMP | tonumber) >= $mark * 1000000) | .__MONOTONIC_TIMESTAMP' |
         head -n 1 | sed 's/...$//' | grep .
 }
 
@@ -109,6 +112,13 @@ nobody_else() { # lane, subject: nobody else was let in there
 }
 
 awaited() { within 90 decided "$@"; }
+
+# Nobody is seen any more, for longer than the profile's absent_ms: who comes now is let in anew.
+empty_lane() { # camera's number, NAME
+    show "$1" nobody
+    within 90 camera_is "$2" tracks 0
+    sleep 4
+}
 
 # ---- configuration
 configure() { # file below /etc/facegate, then its lines
