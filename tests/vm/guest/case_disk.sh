@@ -10,7 +10,7 @@ crowd() { # prefix, how many
 }
 
 camera 1 plug
-need 'a camera runs' within 60 camera_is GATE0001 state running
+need 'a camera runs' within 120 camera_is GATE0001 state running
 empty_lane 1 GATE0001
 # The file system needs a part of the rest for itself: the last bytes one block at a time.
 fallocate --length $(($(df --output=avail --block-size=1 / | tail -n 1) * 9 / 10)) /filler

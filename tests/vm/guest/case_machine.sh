@@ -22,7 +22,7 @@ need 'no unit has failed' test -z "$(systemctl list-units --failed --no-legend)"
 show 1 first
 began=$(uptime_ms)
 camera 1 plug
-need 'a USB camera comes' within 20 node GATE0001
+need 'a USB camera comes' within 90 node GATE0001
 figure machine_plug_to_node_ms $(($(uptime_ms) - began))
 v4l2-ctl -d "$(node GATE0001)" --list-formats-ext --list-ctrls
 check 'it gives MJPEG at 1280x720' grab "$(node GATE0001)" --set-fmt-video=width=1280,height=720,pixelformat=MJPG
@@ -34,17 +34,17 @@ check 'frozen it gives nothing' is_still
 camera 1 thaw
 check 'thawed it goes on' grab "$(node GATE0001)"
 camera 1 unplug
-check 'unplugged it is gone' within 20 no_node GATE0001
+check 'unplugged it is gone' within 90 no_node GATE0001
 camera 1 plug
 camera 2 plug
-check 'plugged again it is back' within 20 node GATE0001
-check 'a second one comes too' within 20 node GATE0002
+check 'plugged again it is back' within 90 node GATE0001
+check 'a second one comes too' within 90 node GATE0002
 camera 1 unplug
 camera 2 unplug
-within 20 no_node GATE0002
+within 90 no_node GATE0002
 
 vivid_load
-need 'vivid loads' within 10 vivid_node cap
+need 'vivid loads' within 90 vivid_node cap
 vivid_loop
 feed "$(vivid_node out)" NV12 1280 720 /host/film/first-1280x720.nv12
 sleep 1

@@ -5,14 +5,14 @@
 service=$(unit GATE0001)
 show 1 first
 camera 1 plug
-need 'it runs' within 60 camera_is GATE0001 state running
+need 'it runs' within 120 camera_is GATE0001 state running
 matcher=$(main_pid facegate-matcher.service)
 process=$(main_pid "$service")
 usual=$(systemctl show --value --property MemoryMax "$service")
 mark_journal
 systemctl set-property --runtime "$service" MemoryMax=4M
 killed() { [ "$(main_pid "$service")" != "$process" ]; }
-check 'without memory it ends' within 60 killed
+check 'without memory it ends' within 120 killed
 check 'the kernel has killed it' sh -c 'journalctl --dmesg | grep -i "oom-kill"'
 systemctl set-property --runtime "$service" MemoryMax="$usual"
 mark_decisions

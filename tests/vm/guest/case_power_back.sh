@@ -7,7 +7,7 @@ show 1 first
 mark_decisions
 watch_decisions
 camera 1 plug
-check 'the camera and the matcher start' within 60 camera_is GATE0001 state running
+check 'the camera and the matcher start' within 120 camera_is GATE0001 state running
 check 'who was enrolled is admitted' awaited 1 admit p18
 facegate list --json | jq -r '.[].subject' | sort >/run/listed
 missing=$(sort /host/acked | comm -23 - /run/listed | wc -l)

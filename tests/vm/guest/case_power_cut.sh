@@ -4,7 +4,7 @@
 # What was acknowledged until then is told to the host line by line.
 
 systemctl start facegate.target
-within 20 matcher_answers
+within 90 matcher_answers
 facegate status --json | jq -r '.model | "\(.id) \(.dimension)"' | {
     read -r model dimension
     /host/crowd "$model" "$dimension" cut 1000000 >&3 &

@@ -23,9 +23,9 @@ measure() { # prefix, process
 replug() {
     mark_journal
     camera 1 unplug
-    within 20 is_off "$service" || return 1
+    within 90 is_off "$service" || return 1
     camera 1 plug
-    within 30 said_ms "$service" 'first frame after'
+    within 90 said_ms "$service" 'first frame after'
 }
 
 show 1 nobody
@@ -47,20 +47,20 @@ measure soak_matcher_after "$(main_pid facegate-matcher.service)"
 check 'nothing has failed' no_unit_failed
 
 camera 1 unplug
-within 20 is_off "$service"
+within 90 is_off "$service"
 modprobe vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x3
-need 'the other camera comes' within 15 name_of vid-cap
+need 'the other camera comes' within 90 name_of vid-cap
 name=$(name_of vid-cap)
 service=$(unit "$name")
 configure "camera@$name.conf.d/50-vivid.conf" 'lane = 3'
 systemctl restart "$service"
-need 'it runs' within 60 camera_is "$name" state running
+need 'it runs' within 120 camera_is "$name" state running
 process=$(main_pid "$service")
 
 reopen() {
     mark_journal
     v4l2-ctl -d "/dev/facegate/$name" --set-ctrl=inject_fatal_streaming_error=1
-    within 20 said "$service" 'frames again after' || return 1
+    within 90 said "$service" 'frames again after' || return 1
     sleep 3 # a camera that fails before two steady seconds is soon given up, as it should be
 }
 

@@ -30,7 +30,7 @@ camera_more() { # NAME, member, than
 
 frames_go_on() { # NAME
     frames_before=$(camera_status "$1" frames)
-    within 30 camera_more "$1" frames "$frames_before"
+    within 90 camera_more "$1" frames "$frames_before"
 }
 
 # ---- the journal from a moment on
@@ -111,7 +111,7 @@ nobody_else() { # lane, subject: nobody else was let in there
         'any(.[]; .lane == $lane and .outcome == "admit" and .subject != $subject)' >/dev/null
 }
 
-awaited() { within 90 decided "$@"; }
+awaited() { within 150 decided "$@"; }
 
 # Nobody is seen any more, for longer than the profile's absent_ms: who comes now is let in anew.
 empty_lane() { # camera's number, NAME
