@@ -301,6 +301,7 @@ void fg_capture_close(struct fg_capture *capture)
     if (!capture)
         return;
     fg_capture_join(capture, NULL);
+    fg_mailbox_drop(capture->box); // what nobody took before the end
     close_source(capture);
     pthread_mutex_destroy(&capture->lock);
     free(capture);

@@ -50,7 +50,8 @@ void fg_capture_state(struct fg_capture *capture, struct fg_capture_state *ret);
 // Sets the stop and waits for the thread; err says why it ended when that was no end of the source.
 enum fg_capture_end fg_capture_join(struct fg_capture *capture, struct fg_error *err);
 
-// Joins if that was not done. All frames must be released. Accepts NULL.
+// Joins if that was not done. A frame that still lies in the box is dropped, frames that were taken
+// from it must be released. Accepts NULL.
 void fg_capture_close(struct fg_capture *capture);
 
 #ifdef __cplusplus

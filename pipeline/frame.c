@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/dma-buf.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -16,6 +17,7 @@
 struct fg_frame_pool {
     unsigned slots;
     int returned_fd;
+    pthread_mutex_t giving_back; // by a holder whose release is not over yet
     _Atomic uint32_t free_mask;
     _Atomic uint32_t references[FG_POOL_SLOTS];
     struct fg_frame frames[FG_POOL_SLOTS];
@@ -39,6 +41,12 @@ int fg_frame_pool_create(unsigned slots, struct fg_frame_pool **ret)
         free(pool);
         return code;
     }
+    int code = pthread_mutex_init(&pool->giving_back, NULL);
+    if (code) {
+        close(pool->returned_fd);
+        free(pool);
+        return -code;
+    }
     pool->slots = slots;
     atomic_init(&pool->free_mask, all_slots(slots));
     for (unsigned i = 0; i < slots; i++) {
@@ -60,6 +68,10 @@ void fg_frame_pool_destroy(struct fg_frame_pool *pool)
     uint32_t mask = atomic_load_explicit(&pool->free_mask, memory_order_acquire);
     assert(mask == all_slots(pool->slots));
     (void)mask;
+    // The last holder set its bit and may still have to tell so: it needs the pool until then.
+    pthread_mutex_lock(&pool->giving_back);
+    pthread_mutex_unlock(&pool->giving_back);
+    pthread_mutex_destroy(&pool->giving_back);
     close(pool->returned_fd);
     free(pool);
 }
@@ -114,10 +126,12 @@ int fg_frame_pool_wait_whole(struct fg_frame_pool *pool, int timeout_ms)
 static void give_back(struct fg_frame_pool *pool, unsigned slot)
 {
     const uint64_t one = 1;
+    pthread_mutex_lock(&pool->giving_back);
     // Release: pairs with the acquire in fg_frame_pool_take and fg_frame_pool_destroy.
     atomic_fetch_or_explicit(&pool->free_mask, UINT32_C(1) << slot, memory_order_release);
     ssize_t put = write(pool->returned_fd, &one, sizeof one);
     (void)put; // cannot fail short of 2^64 - 2 slots unread
+    pthread_mutex_unlock(&pool->giving_back);
 }
 
 void fg_frame_hold(struct fg_frame *frame)

@@ -56,7 +56,7 @@ struct fg_frame {
 
 // A pool of `slots` frames, 1 to FG_POOL_SLOTS. Success: *ret owned by the caller.
 int fg_frame_pool_create(unsigned slots, struct fg_frame_pool **ret);
-// Every frame must be back and every fg_frame_release have returned. Accepts NULL.
+// Every frame must be back; waits for a release that is not over yet. Accepts NULL.
 void fg_frame_pool_destroy(struct fg_frame_pool *pool);
 // The slot's frame, for set-up by the producer.
 struct fg_frame *fg_frame_pool_slot(struct fg_frame_pool *pool, unsigned slot);

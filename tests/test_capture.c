@@ -288,6 +288,20 @@ static void test_waits_for_readers(void **state)
     assert_end(FG_CAPTURE_ENDED, "");
 }
 
+// A camera that is stopped while nobody takes frames.
+static void test_frame_left_in_the_box(void **state)
+{
+    (void)state;
+    struct fg_frame *frame;
+    start();
+    while (fg_mailbox_displaced(box) == 0)
+        usleep(1000);
+    assert_end(FG_CAPTURE_ENDED, "");
+    fg_capture_close(capture);
+    capture = NULL;
+    assert_int_equal(fg_mailbox_take(box, 0, &frame), -ECANCELED);
+}
+
 static void test_state(void **state)
 {
     (void)state;
@@ -314,6 +328,7 @@ int main(void)
         TEST(test_flapping),
         TEST(test_stop_while_it_is_away),
         TEST(test_waits_for_readers),
+        TEST(test_frame_left_in_the_box),
         TEST(test_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
