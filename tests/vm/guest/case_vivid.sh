@@ -4,6 +4,12 @@
 
 goes_on() { within 90 frames_go_on "$name"; }
 
+# Asked again: the fault is gone with a tick that finds no buffer in the driver's queue.
+breaks_one() { # count of broken ones before
+    vivid_set inject_v4l2_buf_flag_error=1
+    camera_more "$name" broken "$1"
+}
+
 camera 1 unplug
 within 90 is_off "$(unit GATE0001)"
 vivid_load
@@ -23,8 +29,7 @@ check 'no frame is copied' camera_is "$name" bytes_copied 0
 check 'frames are in the buffers of the driver' camera_is "$name" memory dma-buf
 
 broken=$(camera_status "$name" broken)
-vivid_set inject_v4l2_buf_flag_error=1
-check 'a buffer with an error is counted' within 90 camera_more "$name" broken "$broken"
+check 'a buffer with an error is counted' within 90 breaks_one "$broken"
 check 'after it, frames' goes_on
 lost=$(camera_status "$name" lost_frames)
 vivid_set percentage_of_dropped_buffers=50
