@@ -188,6 +188,31 @@ static void do_beat(struct cursor *c, struct fg_wire_beat *beat)
         do_u64(c, counters[i]);
 }
 
+// Zeros alone: a blank has one encoding, too.
+static void do_blank(struct cursor *c, struct fg_wire_blank *blank)
+{
+    do_u32(c, &blank->length);
+    if (blank->length < 1 || blank->length > FG_WIRE_BLANK_MAX)
+        c->failed = true;
+    for (uint32_t i = 0; i < blank->length && !c->failed; i++) {
+        uint8_t zero = 0;
+        do_bytes(c, &zero, 1);
+        c->failed |= zero != 0;
+    }
+}
+
+static void do_lane(struct cursor *c, struct fg_wire_lane *lane)
+{
+    uint32_t reserved = 0;
+    do_u32(c, &lane->awake);
+    do_u32(c, &lane->want_token);
+    do_u32(c, &lane->keep_nothing);
+    do_u32(c, &reserved);
+    do_u64(c, &lane->ack_run);
+    do_u64(c, &lane->ack_decision);
+    c->failed |= reserved != 0;
+}
+
 static void do_payload(struct cursor *c, struct fg_wire_message *message)
 {
     switch (message->head.type) {
@@ -203,15 +228,18 @@ static void do_payload(struct cursor *c, struct fg_wire_message *message)
     case FG_WIRE_BEAT:
         do_beat(c, &message->beat);
         return;
+    case FG_WIRE_BLANK:
+        do_blank(c, &message->blank);
+        return;
     case FG_WIRE_LANE:
-        do_u32(c, &message->lane.awake);
-        do_u32(c, &message->lane.want_token);
+        do_lane(c, &message->lane);
         return;
     case FG_WIRE_ALIVE:
     case FG_WIRE_WAKE:
     case FG_WIRE_PASSED:
     case FG_WIRE_TIMEOUT:
     case FG_WIRE_FORCED:
+        do_u64(c, &message->gate.run);
         do_u64(c, &message->gate.decision);
         return;
     }
@@ -222,7 +250,7 @@ static void do_payload(struct cursor *c, struct fg_wire_message *message)
 
 static bool known_type(unsigned type)
 {
-    return (type >= FG_WIRE_PROBE && type <= FG_WIRE_BEAT) || type == FG_WIRE_LANE ||
+    return (type >= FG_WIRE_PROBE && type <= FG_WIRE_BLANK) || type == FG_WIRE_LANE ||
            (type >= FG_WIRE_ALIVE && type <= FG_WIRE_FORCED);
 }
 
@@ -321,13 +349,18 @@ static const char *payload_fault(const struct fg_wire_message *message)
             return NULL;
         return "the token's length is not within 1 and 1024";
     case FG_WIRE_BEAT:
-        if (message->beat.state > 3)
-            return "the state is not within 0 and 3";
+        if (message->beat.state > 4)
+            return "the state is not within 0 and 4";
         if (message->beat.memory > FG_WIRE_MEMORY_COPIED)
             return "the kind of memory is not within 0 and 3";
         return fg_wire_name_ok(message->beat.engine) ? NULL : "the engine's name is bad";
+    case FG_WIRE_BLANK:
+        if (message->blank.length >= 1 && message->blank.length <= FG_WIRE_BLANK_MAX)
+            return NULL;
+        return "the blank's length is out of range";
     case FG_WIRE_LANE:
-        if (message->lane.awake <= 1 && message->lane.want_token <= 1)
+        if (message->lane.awake <= 1 && message->lane.want_token <= 1 &&
+            message->lane.keep_nothing <= 1)
             return NULL;
         return "a lane's flag is not 0 or 1";
     default:

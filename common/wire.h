@@ -17,18 +17,20 @@
 extern "C" {
 #endif
 
-#define FG_WIRE_VERSION   2
+#define FG_WIRE_VERSION   3
 #define FG_WIRE_NAME      32   // bytes of a lane or source name with its NUL; [A-Za-z0-9._-]
 #define FG_WIRE_DIMENSION 1024 // most floats of a vector
 #define FG_WIRE_TOKEN     1024 // most bytes of a token
 #define FG_WIRE_MAX       8192 // most bytes of a body
+#define FG_WIRE_BLANK_MAX (FG_WIRE_MAX - 124)
 
 enum fg_wire_type {
     FG_WIRE_PROBE = 1,      // camera -> matcher: a vector and its quality
     FG_WIRE_NOTICE = 2,     // camera -> matcher: a quality reason without a vector, or a lost track
     FG_WIRE_TOKEN_READ = 3, // camera -> matcher: the bytes of a QR code, uninterpreted
     FG_WIRE_BEAT = 4,       // camera -> matcher: once a second
-    FG_WIRE_LANE = 16,      // matcher -> camera
+    FG_WIRE_BLANK = 5,      // camera -> matcher: zeros, over what a probe left in buffers
+    FG_WIRE_LANE = 16,      // matcher -> camera and gate: once a second and when it changes
     FG_WIRE_ALIVE = 32,     // gate -> matcher: once a second
     FG_WIRE_WAKE = 33,      // gate -> matcher: somebody is there
     FG_WIRE_PASSED = 34,    // gate -> matcher: went through after decision `decision`
@@ -106,7 +108,7 @@ enum fg_wire_memory {          // where the frames' pixels lie
 };
 
 struct fg_wire_beat {
-    uint32_t state; // 0 starting, 1 running, 2 no camera, 3 stopping
+    uint32_t state; // 0 starting, 1 running, 2 no camera, 3 stopping, 4 asleep
     char engine[FG_WIRE_NAME];
     uint64_t frames, displaced, broken, detections, probes, notices, bytes_copied, bytes_raw;
     uint32_t tracks;    // alive now
@@ -118,13 +120,21 @@ struct fg_wire_beat {
     uint64_t recoveries;            // times that frames came again after the camera had failed
 };
 
-struct fg_wire_lane {
-    uint32_t awake;      // 0 or 1
-    uint32_t want_token; // 0 or 1
+struct fg_wire_blank {
+    uint32_t length; // of the zeros, 1..FG_WIRE_BLANK_MAX
 };
 
-struct fg_wire_gate {  // ALIVE, WAKE, PASSED, TIMEOUT, FORCED
-    uint64_t decision; // the decision's sequence; 0 where there is none
+struct fg_wire_lane {
+    uint32_t awake;        // 0 or 1
+    uint32_t want_token;   // 0 or 1
+    uint32_t keep_nothing; // 0 or 1: whoever has biometric data here wipes it at once
+    // The gate's last PASSED or TIMEOUT that is settled and durable; 0 and 0 before the first.
+    uint64_t ack_run, ack_decision;
+};
+
+struct fg_wire_gate { // ALIVE, WAKE, PASSED, TIMEOUT, FORCED
+    // The decision's run and seq; 0 and 0 where there is none.
+    uint64_t run, decision;
 };
 
 struct fg_wire_message {
@@ -134,6 +144,7 @@ struct fg_wire_message {
         struct fg_wire_notice notice;
         struct fg_wire_token token;
         struct fg_wire_beat beat;
+        struct fg_wire_blank blank;
         struct fg_wire_lane lane;
         struct fg_wire_gate gate;
     };

@@ -78,7 +78,8 @@ static void wake(struct fg_drain *d)
 // Under the lock.
 static void keep(struct fg_drain *d, const struct fg_wire_message *m)
 {
-    if (!fg_senders_hear(&d->senders, m, fg_monotonic_ns()) || m->head.type == FG_WIRE_BEAT)
+    if (!fg_senders_hear(&d->senders, m, fg_monotonic_ns()) || m->head.type == FG_WIRE_BEAT ||
+        m->head.type == FG_WIRE_BLANK)
         return;
     struct place *place = m->head.type == FG_WIRE_PROBE
                               ? place_of_probe(d, m)

@@ -99,8 +99,8 @@ static void add_picture(const struct fg_wire_beat *beat, struct fg_json *camera)
 
 static void add_beat(const struct fg_wire_beat *beat, struct fg_json *camera)
 {
-    static const char *const states[] = {"starting", "running", "no_camera", "stopping"};
-    fg_json_add_string(camera, "state", states[beat->state]); // 0..3: the decoder checked
+    static const char *const states[] = {"starting", "running", "no_camera", "stopping", "asleep"};
+    fg_json_add_string(camera, "state", states[beat->state]); // 0..4: the decoder checked
     fg_json_add_string(camera, "engine", beat->engine);
     fg_json_add_number(camera, "fps", beat->fps_milli / 1000.0);
     fg_json_add_number(camera, "tracks", beat->tracks);

@@ -17,11 +17,11 @@
 #define HEAD   (HEADER + 104)
 
 static const enum fg_wire_type types[] = {
-    FG_WIRE_PROBE, FG_WIRE_NOTICE, FG_WIRE_TOKEN_READ, FG_WIRE_BEAT,    FG_WIRE_LANE,
-    FG_WIRE_ALIVE, FG_WIRE_WAKE,   FG_WIRE_PASSED,     FG_WIRE_TIMEOUT, FG_WIRE_FORCED,
+    FG_WIRE_PROBE, FG_WIRE_NOTICE, FG_WIRE_TOKEN_READ, FG_WIRE_BEAT,   FG_WIRE_LANE,  FG_WIRE_ALIVE,
+    FG_WIRE_WAKE,  FG_WIRE_PASSED, FG_WIRE_TIMEOUT,    FG_WIRE_FORCED, FG_WIRE_BLANK,
 };
-static const char *const type_names[] = {"probe", "notice", "token",  "beat",    "lane",
-                                         "alive", "wake",   "passed", "timeout", "forced"};
+static const char *const type_names[] = {"probe", "notice", "token",   "beat",   "lane", "alive",
+                                         "wake",  "passed", "timeout", "forced", "blank"};
 #define TYPES (sizeof types / sizeof types[0])
 
 static void fill_probe(struct fg_wire_probe *probe)
@@ -93,10 +93,13 @@ static struct fg_wire_message *make(enum fg_wire_type type)
                                        .recoveries = 1};
         break;
     case FG_WIRE_LANE:
-        m.lane = (struct fg_wire_lane){1, 0};
+        m.lane = (struct fg_wire_lane){1, 0, 1, 0x0102030405060708ULL, 908};
+        break;
+    case FG_WIRE_BLANK:
+        m.blank.length = 20;
         break;
     default:
-        m.gate.decision = 909;
+        m.gate = (struct fg_wire_gate){0x8877665544332211ULL, 909};
     }
     return &m;
 }
@@ -212,7 +215,7 @@ static void test_header(void **state)
         bytes[4] = FG_WIRE_VERSION + 1;
         assert_int_equal(decode(bytes, (size_t)length), -EPROTONOSUPPORT);
         bytes[4] = FG_WIRE_VERSION;
-        static const uint8_t unknown[] = {0, 5, 15, 17, 31, 37, 255};
+        static const uint8_t unknown[] = {0, 6, 15, 17, 31, 37, 255};
         uint8_t type = bytes[6];
         for (size_t k = 0; k < sizeof unknown; k++) {
             bytes[6] = unknown[k];
@@ -336,20 +339,46 @@ static void test_enumerations(void **state)
     put_u32(bytes + HEAD + 12, 0xffffffffu);
     assert_int_equal(decode(bytes, length), -EBADMSG);
     length = (size_t)encode(FG_WIRE_BEAT, bytes);
-    put_u32(bytes + HEAD, 4);
+    put_u32(bytes + HEAD, 5);
     assert_int_equal(decode(bytes, length), -EBADMSG);
     length = (size_t)encode(FG_WIRE_LANE, bytes);
     put_u32(bytes + HEAD, 2);
     assert_int_equal(decode(bytes, length), -EBADMSG);
     put_u32(bytes + HEAD, 1);
-    put_u32(bytes + HEAD + 4, 2);
-    assert_int_equal(decode(bytes, length), -EBADMSG);
+    for (int field = 4; field <= 12; field += 4) { // the last is reserved
+        put_u32(bytes + HEAD + field, 2);
+        assert_int_equal(decode(bytes, length), -EBADMSG);
+        put_u32(bytes + HEAD + field, 0);
+        assert_int_equal(decode(bytes, length), 0);
+    }
     length = (size_t)encode(FG_WIRE_TOKEN_READ, bytes);
     static const uint32_t lengths[] = {0, 4, 6, 1025, 0xffffffffu};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         put_u32(bytes + HEAD + 4, lengths[i]);
         assert_int_equal(decode(bytes, length), -EBADMSG);
     }
+}
+
+static void test_blank(void **state)
+{
+    (void)state;
+    static uint8_t bytes[FG_WIRE_MAX + 1];
+    static struct fg_wire_message m;
+    size_t length = (size_t)encode(FG_WIRE_BLANK, bytes);
+    bytes[length - 1] = 1;
+    assert_int_equal(decode(bytes, length), -EBADMSG);
+    bytes[length - 1] = 0;
+    static const uint32_t lengths[] = {0, 19, 21, FG_WIRE_BLANK_MAX, FG_WIRE_BLANK_MAX + 1, ~0u};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        put_u32(bytes + HEAD, lengths[i]);
+        assert_int_equal(decode(bytes, length), -EBADMSG);
+    }
+    m = *make(FG_WIRE_BLANK);
+    m.blank.length = FG_WIRE_BLANK_MAX;
+    assert_int_equal(fg_wire_encode(&m, bytes, NULL), FG_WIRE_MAX);
+    assert_int_equal(decode(bytes, FG_WIRE_MAX), 0);
+    m.blank.length++;
+    assert_int_equal(fg_wire_encode(&m, bytes, NULL), -EINVAL);
 }
 
 static void refuse_encode(const struct fg_wire_message *m)
@@ -408,7 +437,7 @@ int main(void)
         cmocka_unit_test(test_header),       cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_names),        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_enumerations), cmocka_unit_test(test_encode_refuses),
-        cmocka_unit_test(test_topic),
+        cmocka_unit_test(test_topic),        cmocka_unit_test(test_blank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
