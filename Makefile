@@ -71,7 +71,8 @@ CXXFLAGS ?= $(CFLAGS)
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wformat=2 -Wundef -Wvla $(WARN_DEBIAN)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-DEFINES     = -DFG_VERSION='"$(VERSION)"' -DFG_DATADIR='"$(PREFIX)/share/facegate"'
+DEFINES     = -DFG_VERSION='"$(VERSION)"' -DFG_DATADIR='"$(PREFIX)/share/facegate"' \
+              -DFG_LIBEXECDIR='"$(LIBEXECDIR)"' -DFG_LOCALEDIR='"$(PREFIX)/share/locale"'
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -I. $(DEFINES) $(WARN) -pthread \
               -fstack-protector-strong -fno-math-errno $(SANFLAGS) $(CFLAGS)
 # Arm NN 23.08's headers want C++17, 20.08's take it; what is deprecated in one is needed in the other.
@@ -81,57 +82,70 @@ ALL_CXXFLAGS = -std=c++17 -D_GNU_SOURCE -I. $(DEFINES) -Wall -Wextra -Wno-deprec
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
-COMMON   := bus card clock conf error json log notify wire
+COMMON   := bus calendar card clock conf conf_value error json log notify portrait_wire wire
 ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph \
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
-PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture detect embed \
-            engine_options frame image image_exif image_jpeg image_png jpeg_window \
-            libcamera_device libcamera_inbox libcamera_settings mailbox publish quality sampler \
+PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture confine detect \
+            document embed engine_options frame image image_exif image_jp2 image_jp2_outline \
+            image_jpeg image_png jpeg_window libcamera_device libcamera_inbox \
+            libcamera_settings mailbox portrait_look portrait_options publish quality sampler \
             sampler_avx2 sampler_axis sampler_c sampler_kernels sampler_layout sampler_neon \
             sampler_rect sampler_warp shot slow_memory source source_file source_folder \
-            source_libcamera source_mjpeg source_v4l2 source_y4m stop stream track v4l2_buffers \
-            v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view vision
-MATCHER  := calibrate control database decide decision desk drain gallery gallery_apply \
-            gallery_check gallery_load groups ids index index_avx2 index_avx512 index_c \
-            index_codes index_kernels index_neon index_rotation index_score index_search keys \
-            latency master pages policy record request request_change roster roster_check seal \
-            senders slots status subject timeline
+            source_libcamera source_mjpeg source_v4l2 source_y4m still stop stream tlv track \
+            v4l2_buffers v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view \
+            vision
+MATCHER  := announce bytes calibrate checks claims control database decide decision desk doors \
+            drain event gallery gallery_apply gallery_check gallery_load groups ids index \
+            index_avx2 index_avx512 index_c index_codes index_kernels index_neon index_rotation \
+            index_score index_search keys lanes latency ledger ledger_charges ledger_events \
+            ledger_passages ledger_state master matcher_hooks matcher_start matcher_turn pages \
+            passages passages_admit passages_settle policy policy_check policy_hours \
+            policy_read portrait presences record request request_change request_lane roster \
+            roster_check rules seal senders settings slots status subject tills timeline tracks
+GATE     := board debounce gate_conf gpio_v1 gpio_v2 gpio_words heartbeat lamps lane output_exec \
+            output_zmq outputs reports service tally verdict
 TOOLS    := args child client csv det engines enrol enrolment eval fsck import intake journal \
-            list manner model people photo placement plain plot portrait problems progress roll \
-            score_table status trial verify watch when
-DEMO     := draw font optics picture reel sheet stage studio take_enrol take_loop take_swap \
-            take_walk tally truth view walk
+            list manner model people photo placement plain plot portrait problems profile \
+            profile_words progress roll score_table status trial verify watch when
+DEMO     := draw font optics picture reel sheet stage studio take_enrol take_lane take_loop \
+            take_swap take_walk tally truth view walk
 BENCH    := contest crowd figures kinds onnx peak peer served
 BENCH_OF_INDEX := crew engines field flat flat_kernels large later race report report_json \
             report_plot rival_faiss rival_hnswlib series sets simulate start stream surroundings \
             upkeep
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align armnn bus camera capture card choice client conf control decide detect drain engine \
-         footage frame fsck gallery graph image index index_kernels jpeg_window json libcamera \
-         matcher played_camera quality roster sampler shot simulate source subject swap tally \
-         tflite tools track v4l2 wire
-SCRIPTS      := setup udev units
+TESTS := align armnn board bus calendar camera capture card choice claim client conf control \
+         decide detect document drain engine footage frame fsck gallery gate gate_conf graph \
+         image index index_kernels jp2 jpeg_window json lane lanes libcamera matcher notify \
+         passages played_camera policy portrait profile quality reports roster rules sampler \
+         shot simulate source subject swap tally tflite tools track v4l2 verdict wire
+SCRIPTS      := gate setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
-TESTS_THERE  := align armnn bus capture card choice conf control decide drain engine frame gallery \
-                graph image index index_kernels jpeg_window json libcamera played_camera quality \
-                roster sampler shot simulate source subject tflite v4l2 wire
-TEST_HELPERS := fake_v4l2 operators quantise reference rig small_model tflite_builder
+TESTS_THERE  := align armnn board bus calendar capture card choice claim conf control decide \
+                document drain engine frame gallery gate gate_conf graph image index \
+                index_kernels jp2 jpeg_window json lane lanes libcamera notify passages \
+                played_camera policy quality reports roster rules sampler shot simulate source \
+                subject tflite v4l2 verdict wire
+TEST_HELPERS := dg2_maker fake_v4l2 jp2_maker operators played_chip quantise reference rig \
+                small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.
 VM_CAMERA    := uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_redir uvc_stream
 FUZZ_HELPERS := reference small_model tflite_builder
-FUZZ         := image jpeg_window subject tflite wire y4m
+FUZZ         := document image jpeg_window profile subject tflite wire y4m
 
-MODULES := COMMON ACCEL PIPELINE MATCHER TOOLS DEMO TEST_HELPERS
+MODULES := COMMON ACCEL PIPELINE MATCHER GATE TOOLS DEMO TEST_HELPERS
 lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$(subst \
-           MATCHER,matcher,$(subst TOOLS,tools,$(subst DEMO,demo,$(subst BENCH,bench,$(subst TEST_HELPERS,tests,$(1)))))))))
+           MATCHER,matcher,$(subst GATE,gate,$(subst TOOLS,tools,$(subst DEMO,demo,$(subst \
+           BENCH,bench,$(subst TEST_HELPERS,tests,$(1))))))))))
 objects  = $(addprefix $(BUILD)/obj/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
 archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
 LIBS     := -larmnn -lcamera -lcamera-base -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK \
-            -lpthreadpool -llmdb -lsodium -linih -lcjson -lzmq -lm
-PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate
+            -lpthreadpool -llmdb -lopenjp2 -lsodium -linih -lcjson -lzmq -lgpiod -lm
+PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate-gate $(BUILD)/facegate
+HELPERS  := $(BUILD)/facegate-portrait
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
 .PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there \
@@ -141,7 +155,7 @@ TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(if $(SYSROOT),$(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so)
+all: $(PROGRAMS) $(HELPERS) $(if $(SYSROOT),$(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so)
 
 ifneq ($(SYSROOT),)
 $(SYSROOT)/.packages: tools/sysroot.sh
@@ -158,10 +172,11 @@ $(BUILD)/obj/%.o: %.cpp | $(SYSROOT:%=%/.packages)
 	$(call say,CXX,$<)
 	$(Q)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
 
-# Two objects know where models are installed: another PREFIX makes them anew.
+# Some objects know where models are installed: another PREFIX makes them anew.
 $(BUILD)/prefix: FORCE
 	@mkdir -p $(@D) && { echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@; }
-$(BUILD)/obj/pipeline/camera_options.o $(BUILD)/obj/tools/args.o: $(BUILD)/prefix
+$(BUILD)/obj/pipeline/camera_options.o $(BUILD)/obj/tools/args.o \
+  $(BUILD)/obj/matcher/settings.o: $(BUILD)/prefix
 FORCE:
 
 # Loops over pixels on one thread: watched for races they would take most of the time of a run, so
@@ -185,7 +200,16 @@ $(BUILD)/facegate-camera: $(BUILD)/obj/pipeline/camera.o $(call archives,PIPELIN
 	$(call say,LINK,$@)
 	$(call link)
 
+$(BUILD)/facegate-portrait: $(BUILD)/obj/pipeline/portrait_check.o \
+  $(call archives,PIPELINE ACCEL COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
 $(BUILD)/facegate-matcher: $(BUILD)/obj/matcher/matcher.o $(call archives,MATCHER COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
+$(BUILD)/facegate-gate: $(BUILD)/obj/gate/gate.o $(call archives,GATE COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 
@@ -202,7 +226,7 @@ $(BUILD)/demo-run: $(BUILD)/obj/demo/run.o $(call archives,DEMO TOOLS PIPELINE C
 	$(call link)
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o $(BUILD)/obj/bench/simulate.o \
-  $(call archives,TEST_HELPERS DEMO TOOLS PIPELINE ACCEL MATCHER COMMON)
+  $(call archives,TEST_HELPERS DEMO TOOLS PIPELINE ACCEL MATCHER GATE COMMON)
 	$(call say,LINK,$@)
 	$(call link,-lcmocka)
 
@@ -232,7 +256,7 @@ demo-run: $(PROGRAMS) $(BUILD)/footage $(BUILD)/demo-run
 check: setup
 	+@$(MAKE) --no-print-directory -j$(JOBS) check-run
 
-check-run: $(PROGRAMS) $(BUILD)/footage $(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so
+check-run: $(PROGRAMS) $(HELPERS) $(BUILD)/footage $(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so
 	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
 	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
 	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)
@@ -379,7 +403,7 @@ build/fuzz/%: tests/fuzz_%.c $(FUZZ_SOURCES)
 
 fuzz: setup $(FUZZ:%=build/fuzz/%)
 	@set -e; for f in $(FUZZ); do \
-	  seeds=tests/golden/$$f; [ -d $$seeds ] || seeds=; \
+	  seeds=tests/golden/$$f; [ $$f != profile ] || seeds=profiles; [ -d $$seeds ] || seeds=; \
 	  mkdir -p build/fuzz/corpus_$$f; echo "== $$f"; \
 	  build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=0 \
 	    -artifact_prefix=build/fuzz/ build/fuzz/corpus_$$f $$seeds >build/fuzz/$$f.log 2>&1 || \
@@ -400,8 +424,10 @@ DOCDIR      ?= $(PREFIX)/share/doc/facegate
 MANUALS  := $(wildcard man/*.[1578])
 UNITS    := $(wildcard systemd/*.service systemd/*.target)
 SETTINGS := $(wildcard conf/*)
+RULES    := $(wildcard udev/*.rules)
 SETTLE   := systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && \
-            udevadm control --reload && udevadm trigger --action=add --subsystem-match=video4linux
+            udevadm control --reload && \
+            udevadm trigger --action=add --subsystem-match=video4linux --subsystem-match=gpio
 
 # Units, rules and settings name files as PREFIX=/usr has them.
 PLACES = -e 's|/usr/bin/|$(PREFIX)/bin/|g' -e 's|/usr/lib/udev/|$(UDEVDIR)/|g' \
@@ -418,17 +444,18 @@ install: all
 	  $(DOCDIR)/examples $(SYSCONFDIR)/facegate)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 755 udev/facegate-camera-name $(DESTDIR)$(UDEVDIR)
-	install -m 755 systemd/facegate-master-key $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 systemd/facegate-master-key $(HELPERS) $(DESTDIR)$(LIBEXECDIR)
 	install -m 644 models/*.card $(wildcard models/*.tflite) $(DESTDIR)$(SHAREDIR)/models
-	install -m 644 profiles/*.ini $(DESTDIR)$(SHAREDIR)/profiles
+	install -m 644 profiles/*.ini profiles/*.conf $(DESTDIR)$(SHAREDIR)/profiles
 	install -m 644 systemd/facegate.sysusers $(DESTDIR)$(SYSUSERSDIR)/facegate.conf
 	install -m 644 systemd/facegate.tmpfiles $(DESTDIR)$(TMPFILESDIR)/facegate.conf
 	install -m 644 systemd/examples/*.conf $(DESTDIR)$(DOCDIR)/examples
 	for m in $(MANUALS); do \
 	  install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
-	sed -i 's|/usr/local/share/facegate|$(SHAREDIR)|g' $(MANUALS:man/%=$(DESTDIR)$(PREFIX)/share/man/man?/%)
+	sed -i -e 's|/usr/local/share/facegate|$(SHAREDIR)|g' -e 's|/usr/local/lib/facegate|$(LIBEXECDIR)|g' \
+	  $(MANUALS:man/%=$(DESTDIR)$(PREFIX)/share/man/man?/%)
 	$(call install_texts,$(UNITS),$(UNITDIR))
-	$(call install_texts,udev/60-facegate.rules,$(UDEVDIR)/rules.d)
+	$(call install_texts,$(RULES),$(UDEVDIR)/rules.d)
 	$(call install_texts,$(SETTINGS),$(SYSCONFDIR)/facegate,once)
 	@[ -n '$(DESTDIR)' ] || { echo 'install: for the services, once, as root:'; echo '    $(SETTLE)'; }
 
@@ -436,7 +463,7 @@ install: all
 uninstall:
 	rm -f $(PROGRAMS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/bin/%) \
 	  $(addprefix $(DESTDIR),$(UNITS:systemd/%=$(UNITDIR)/%) $(UDEVDIR)/facegate-camera-name \
-	  $(UDEVDIR)/rules.d/60-facegate.rules $(SYSUSERSDIR)/facegate.conf $(TMPFILESDIR)/facegate.conf)
+	  $(RULES:udev/%=$(UDEVDIR)/rules.d/%) $(SYSUSERSDIR)/facegate.conf $(TMPFILESDIR)/facegate.conf)
 	rm -rf $(addprefix $(DESTDIR),$(SHAREDIR) $(LIBEXECDIR) $(DOCDIR))
 	for m in $(MANUALS); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 

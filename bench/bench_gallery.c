@@ -289,7 +289,7 @@ static int count(void *context, const struct fg_member *member)
 
 static double lone_flushes(struct fg_gallery *gallery)
 {
-    struct fg_subject subject = {.id = "lone", .model = served->model};
+    struct fg_subject subject = {.id = "lone", .born = FG_NO_BIRTH, .model = served->model};
     struct fg_error err = {""};
     float vector[DIMENSION];
     fg_crowd_vector(1, DIMENSION, vector);

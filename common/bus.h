@@ -50,7 +50,8 @@ void fg_socket_close(struct fg_socket *socket);
 int fg_socket_subscribe(struct fg_socket *socket, const void *topic, size_t length);
 
 // PUB: waits until somebody subscribes, at most timeout_ms. 0, or -ETIMEDOUT. What is published
-// before is lost, as on any PUB socket.
+// before is lost, as on any PUB socket; one that connected loses its subscriber, and what is
+// published then, while its peer is away.
 int fg_socket_wait_subscriber(struct fg_socket *socket, int timeout_ms);
 
 // Sends all parts or none, copying them, never waiting. -EAGAIN: the peer is slow or away (on PUB

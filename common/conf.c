@@ -1,183 +1,272 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/conf.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <ini.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define CONF_MOST_KEYS 64
+enum { NAMED_MOST = 256, LINE_MOST = 512 };
+
+struct named { // a named section that this file has opened
+    const struct fg_conf_kind *kind;
+    char *name;
+};
 
 struct reader {
     FILE *file;
-    int line; // of the line last handed to libinih
-    bool cut; // a line did not fit its buffer
+    unsigned line; // the line last handed to libinih
+    bool pending;  // which must be a key, and libinih has not called for it yet
+    bool salvage;  // faults are passed over
     const char *path;
-    const struct fg_conf_key *keys;
-    size_t count;
+    const struct fg_conf_table *table;
+    const struct fg_conf_listener *listener; // never NULL
     void *target;
-    unsigned seen[CONF_MOST_KEYS]; // line of the first sight in this file, 0: not seen
-    bool given[CONF_MOST_KEYS];    // in this file or one before
-    char calls[512][40];           // names that came through a '*' key, for duplicates
-    uint8_t call_keys[512];        // and which key that was
-    unsigned n_calls;
-    int code;
+    char section[LINE_MOST];         // the section at hand, as it is written
+    const struct fg_conf_kind *kind; // of it, or NULL
+    void *base;                      // what its keys are set in; NULL: its keys are passed over
+    unsigned seen[FG_CONF_KEYS];     // line of the first sight in this file, 0: not seen
+    bool given[FG_CONF_KEYS];        // in this file or one before
+    char calls[512][40];             // names that came through a '*' key, for duplicates
+    uint8_t call_keys[512];          // and which key that was
+    unsigned n_calls, n_named;
+    struct named named[NAMED_MOST];
+    int code;  // ends the reading
+    int first; // of the faults that a listener took
     struct fg_error *err;
 };
 
-static int set_text(const struct fg_conf_key *key, const char *value, char *at,
-                    struct fg_error *err)
+// ---- faults -------------------------------------------------------------------------------------
+
+// r->err has the text. A listener takes it and the reading goes on.
+static int fault(struct reader *r, int code)
 {
-    if (strlen(value) >= key->size)
-        return fg_fail(err, -EINVAL, "%s: longer than %zu bytes", key->key, key->size - 1);
-    memcpy(at, value, strlen(value) + 1);
+    if (r->salvage)
+        return 0;
+    if (!r->listener->fault)
+        return r->code = code;
+    r->listener->fault(r->listener->context, r->err->text);
+    if (r->first == 0)
+        r->first = code;
     return 0;
 }
 
-static int set_number(const struct fg_conf_key *key, const char *value, char *at,
-                      struct fg_error *err)
+static void fault_here(struct reader *r, int code)
 {
-    char *end;
-    errno = 0;
-    double number = strtod(value, &end);
-    if (end == value || *end || errno || !isfinite(number))
-        return fg_fail(err, -EINVAL, "%s = %s: not a number", key->key, value);
-    if (number < key->low || number > key->high)
-        return fg_fail(err, -EINVAL, "%s = %s: must be from %g to %g", key->key, value, key->low,
-                       key->high);
-    if (key->type == FG_CONF_DOUBLE) {
-        memcpy(at, &number, sizeof number);
-    } else if (key->type == FG_CONF_FLOAT) {
-        float single = (float)number;
-        memcpy(at, &single, sizeof single);
+    fg_fail_prefix(r->err, code, "%s:%u", r->path, r->line);
+    fault(r, code);
+}
+
+static void met(struct reader *r, const struct fg_conf_key *key, bool good)
+{
+    if (r->listener->met)
+        r->listener->met(r->listener->context, key, r->base, r->path, r->line, good);
+}
+
+// ---- sections -----------------------------------------------------------------------------------
+
+// Whether the key is of [word ...]: its section is "word *".
+static bool of_kind(const struct fg_conf_key *key, const struct fg_conf_kind *kind)
+{
+    size_t length = strlen(kind->word);
+    return strncmp(key->section, kind->word, length) == 0 &&
+           strcmp(key->section + length, " *") == 0;
+}
+
+static bool in_section(const struct reader *r, const struct fg_conf_key *key)
+{
+    return r->kind ? of_kind(key, r->kind) : strcmp(key->section, r->section) == 0;
+}
+
+// "lane north" is of the kind "lane"; *ret_name "north", empty when there is none.
+static const struct fg_conf_kind *kind_of(const struct reader *r, const char **ret_name)
+{
+    for (size_t i = 0; i < r->table->n_kinds; i++) {
+        const struct fg_conf_kind *kind = &r->table->kinds[i];
+        size_t length = strlen(kind->word);
+        const char *rest = r->section + length;
+        if (strncmp(r->section, kind->word, length) != 0 || (*rest && *rest != ' '))
+            continue;
+        *ret_name = rest + strspn(rest, " ");
+        return kind;
+    }
+    return NULL;
+}
+
+static bool opened_before(const struct reader *r, const char *name)
+{
+    for (unsigned i = 0; i < r->n_named; i++)
+        if (r->named[i].kind == r->kind && strcmp(r->named[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static int open_named(struct reader *r, const char *name)
+{
+    if (!*name)
+        return fg_fail(r->err, -EINVAL, "[%s] needs a name: [%s NAME]", r->section, r->section);
+    if (opened_before(r, name))
+        return fg_fail(r->err, -EINVAL, "[%s] is there twice; write its keys once", r->section);
+    if (r->n_named == NAMED_MOST)
+        return fg_fail(r->err, -EINVAL, "more than %d sections", NAMED_MOST);
+    char *copy = strdup(name);
+    if (!copy)
+        return fg_fail(r->err, -ENOMEM, "out of memory");
+    r->named[r->n_named++] = (struct named){r->kind, copy};
+    for (size_t i = 0; i < r->table->n_keys; i++)
+        if (of_kind(&r->table->keys[i], r->kind))
+            r->seen[i] = 0;
+    r->base = r->kind->open(r->target, name, r->err);
+    return r->base ? 0 : -EINVAL;
+}
+
+static void begin_section(struct reader *r)
+{
+    const char *name = NULL;
+    int code = -EINVAL;
+    r->base = NULL;
+    r->kind = kind_of(r, &name);
+    if (r->kind) {
+        code = open_named(r, name);
     } else {
-        uint32_t whole = (uint32_t)number;
-        if ((double)whole != number)
-            return fg_fail(err, -EINVAL, "%s = %s: not a whole number", key->key, value);
-        memcpy(at, &whole, sizeof whole);
+        for (size_t i = 0; i < r->table->n_keys && code < 0; i++)
+            code = in_section(r, &r->table->keys[i]) ? 0 : -EINVAL;
+        r->base = code == 0 ? r->target : NULL;
+        if (code < 0)
+            fg_fail(r->err, code, "unknown section [%s]", r->section);
     }
-    return 0;
+    if (code < 0)
+        fault_here(r, code);
+    else
+        met(r, NULL, true);
 }
 
-static int set_bool(const struct fg_conf_key *key, const char *value, char *at,
-                    struct fg_error *err)
-{
-    static const char *const yes[] = {"yes", "true", "on"}, *const no[] = {"no", "false", "off"};
-    for (int i = 0; i < 3; i++) {
-        bool is_yes = strcasecmp(value, yes[i]) == 0;
-        if (is_yes || strcasecmp(value, no[i]) == 0) {
-            memcpy(at, &is_yes, sizeof is_yes);
-            return 0;
-        }
-    }
-    return fg_fail(err, -EINVAL, "%s = %s: must be yes or no", key->key, value);
-}
+// ---- keys ---------------------------------------------------------------------------------------
 
-static int set_choice(const struct fg_conf_key *key, const char *value, char *at,
-                      struct fg_error *err)
-{
-    char all[160] = "";
-    for (int i = 0; key->choices[i]; i++) {
-        if (strcmp(value, key->choices[i]) == 0) {
-            memcpy(at, &i, sizeof i);
-            return 0;
-        }
-        size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", key->choices[i]);
-    }
-    return fg_fail(err, -EINVAL, "%s = %s: must be one of %s", key->key, value, all);
-}
-
-int fg_conf_set(const struct fg_conf_key *key, const char *value, void *target,
-                struct fg_error *err)
-{
-    char *at = (char *)target + key->offset;
-    switch (key->type) {
-    case FG_CONF_STRING:
-        return set_text(key, value, at, err);
-    case FG_CONF_U32:
-    case FG_CONF_DOUBLE:
-    case FG_CONF_FLOAT:
-        return set_number(key, value, at, err);
-    case FG_CONF_BOOL:
-        return set_bool(key, value, at, err);
-    case FG_CONF_CHOICE:
-        return set_choice(key, value, at, err);
-    case FG_CONF_CALL:
-        return key->call(target, key->key, value, err);
-    }
-    return -EINVAL;
-}
-
-static bool matches(const struct fg_conf_key *key, const char *section, const char *name)
+static bool matches(const struct reader *r, const struct fg_conf_key *key, const char *name)
 {
     size_t stem = strlen(key->key);
-    if (strcmp(key->section, section) != 0)
+    if (!in_section(r, key))
         return false;
     if (stem > 0 && key->key[stem - 1] == '*')
         return strncmp(key->key, name, stem - 1) == 0;
     return strcmp(key->key, name) == 0;
 }
 
-static int duplicate(struct reader *r, size_t index, const char *section, const char *name)
+static int duplicate(struct reader *r, size_t index, const char *name)
 {
-    const char *key = r->keys[index].key;
+    const char *key = r->table->keys[index].key;
     if (key[strlen(key) - 1] != '*') {
         if (r->seen[index])
             return fg_fail(r->err, -EINVAL, "%s is given twice in [%s]; first in line %u", name,
-                           section, r->seen[index]);
-        r->seen[index] = (unsigned)r->line;
+                           r->section, r->seen[index]);
+        r->seen[index] = r->line;
         return 0;
     }
-    r->seen[index] = (unsigned)r->line;
+    r->seen[index] = r->line;
     if (r->n_calls == sizeof r->calls / sizeof *r->calls || strlen(name) >= sizeof *r->calls)
         return fg_fail(r->err, -EINVAL, "%s: too many keys, or too long a name", name);
     for (unsigned i = 0; i < r->n_calls; i++)
         if (r->call_keys[i] == index && strcmp(r->calls[i], name) == 0)
-            return fg_fail(r->err, -EINVAL, "%s is given twice in [%s]", name, section);
+            return fg_fail(r->err, -EINVAL, "%s is given twice in [%s]", name, r->section);
     r->call_keys[r->n_calls] = (uint8_t)index;
     memcpy(r->calls[r->n_calls++], name, strlen(name) + 1);
     return 0;
 }
 
-static int one_key(struct reader *r, const char *section, const char *name, const char *value)
+static int set_key(struct reader *r, size_t index, const char *name, const char *value)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        const struct fg_conf_key *key = &r->keys[i];
-        if (!matches(key, section, name))
-            continue;
-        int code = duplicate(r, i, section, name);
-        if (code < 0)
-            return code;
-        if (key->type == FG_CONF_CALL)
-            return key->call(r->target, name, value, r->err);
-        return fg_conf_set(key, value, r->target, r->err);
-    }
-    if (!section[0])
-        return fg_fail(r->err, -EINVAL, "%s stands before the first [section]", name);
-    return fg_fail(r->err, -EINVAL, "unknown key %s in [%s]", name, section);
+    const struct fg_conf_key *key = &r->table->keys[index];
+    int code = duplicate(r, index, name);
+    if (code < 0)
+        return code;
+    code = key->type == FG_CONF_CALL ? key->call(r->base, name, value, r->err)
+                                     : fg_conf_set(key, value, r->base, r->err);
+    met(r, key, code == 0);
+    return code;
 }
 
+static int one_key(struct reader *r, const char *name, const char *value)
+{
+    if (!r->section[0])
+        return fg_fail(r->err, -EINVAL, "%s stands before the first [section]", name);
+    if (!r->base)
+        return 0;
+    for (size_t i = 0; i < r->table->n_keys; i++)
+        if (matches(r, &r->table->keys[i], name))
+            return set_key(r, i, name, value);
+    return fg_fail(r->err, -EINVAL, "unknown key %s in [%s]", name, r->section);
+}
+
+// libinih cuts long names of sections; ours is whole.
 static int on_key(void *context, const char *section, const char *name, const char *value)
 {
     struct reader *r = context;
+    (void)section;
+    r->pending = false;
     if (r->code < 0)
         return 0;
-    r->code = one_key(r, section, name, value);
-    if (r->code < 0)
-        fg_fail_prefix(r->err, r->code, "%s:%d", r->path, r->line);
-    return r->code == 0;
+    int code = one_key(r, name, value);
+    if (code < 0)
+        fault_here(r, code);
+    return code == 0;
+}
+
+// ---- lines --------------------------------------------------------------------------------------
+
+static void check_pending(struct reader *r)
+{
+    if (!r->pending || r->code < 0)
+        return;
+    r->pending = false;
+    fg_fail(r->err, -EINVAL, "neither [section], nor key = value, nor comment");
+    fault_here(r, -EINVAL);
 }
 
 static char *refuse_line(struct reader *r, const char *why, int number)
 {
-    r->code =
-        fg_fail(r->err, -EINVAL, "%s:%d: the line has %s %d bytes", r->path, r->line, why, number);
-    return NULL;
+    fg_fail(r->err, -EINVAL, "the line has %s %d bytes", why, number);
+    fault_here(r, -EINVAL);
+    return NULL; // and with it the file: what follows would be guessed at
+}
+
+// What is salvaged goes on behind a line that is no text.
+static char *skip_line(struct reader *r, char *buffer)
+{
+    int c;
+    while ((c = getc(r->file)) != EOF && c != '\n')
+        continue;
+    memcpy(buffer, "\n", 2);
+    return buffer;
+}
+
+// The name between "[" and "]", unless a comment comes before its end.
+static bool read_section(struct reader *r, const char *at)
+{
+    size_t length = 0;
+    for (at++; at[length] != ']'; length++)
+        if (!at[length] || length == sizeof r->section - 1 ||
+            (at[length] == ';' && length > 0 && isspace((unsigned char)at[length - 1])))
+            return false;
+    memcpy(r->section, at, length);
+    r->section[length] = '\0';
+    return true;
+}
+
+// What libinih will make of the line, which tells neither sections nor line numbers.
+static void look_at_line(struct reader *r, const char *at)
+{
+    if (r->line == 1 && strncmp(at, "\xef\xbb\xbf", 3) == 0)
+        at += 3;
+    at += strspn(at, " \t\r\n\v\f");
+    if (!*at || *at == ';' || *at == '#')
+        return;
+    r->pending = *at != '[' || !read_section(r, at);
+    if (!r->pending)
+        begin_section(r);
 }
 
 // libinih's handler gets no line number, so its reader is ours and counts. It also ends the
@@ -187,57 +276,64 @@ static char *next_line(char *buffer, int size, void *stream)
 {
     struct reader *r = stream;
     int length = 0, c = 0;
+    check_pending(r);
     if (r->code < 0 || (c = getc(r->file)) == EOF)
         return NULL;
     r->line++;
     for (; c != EOF && c != '\n'; c = getc(r->file)) {
+        if (r->salvage && (c == 0 || length == size - 2))
+            return skip_line(r, buffer);
         if (c == 0)
             return refuse_line(r, "a NUL after", length);
         if (length == size - 2)
             return refuse_line(r, "over", size - 2);
-        if (length > 0 || (c != ' ' && c != '\t'))
+        if (length > 0 || !isspace(c))
             buffer[length++] = (char)c;
     }
     buffer[length++] = '\n';
     buffer[length] = 0;
-    return buffer;
+    look_at_line(r, buffer);
+    return r->code < 0 ? NULL : buffer;
 }
 
-static int check_required(const struct reader *r, const char *path)
+// ---- files --------------------------------------------------------------------------------------
+
+static int check_required(struct reader *r, const char *path)
 {
-    for (size_t i = 0; i < r->count; i++)
-        if (r->keys[i].required && !r->given[i])
-            return fg_fail(r->err, -EINVAL, "%s: %s is missing in [%s]", path, r->keys[i].key,
-                           r->keys[i].section);
-    return 0;
+    for (size_t i = 0; i < r->table->n_keys && r->code == 0; i++)
+        if (r->table->keys[i].required && !r->given[i])
+            fault(r, fg_fail(r->err, -EINVAL, "%s: %s is missing in [%s]", path,
+                             r->table->keys[i].key, r->table->keys[i].section));
+    return r->code;
 }
 
-static struct reader *make_reader(const struct fg_conf_key *keys, size_t count, void *target,
-                                  struct fg_error *err)
+static void begin_file(struct reader *r, const char *path)
 {
-    struct reader *r = calloc(1, sizeof *r);
-    if (r)
-        *r = (struct reader){.keys = keys, .count = count, .target = target, .err = err};
-    return r;
+    memset(r->seen, 0, sizeof r->seen);
+    for (; r->n_named > 0; r->n_named--)
+        free(r->named[r->n_named - 1].name);
+    r->path = path;
+    r->n_calls = r->line = 0;
+    r->pending = false;
+    r->section[0] = '\0';
+    r->kind = NULL;
+    r->base = NULL;
+    r->code = 0;
 }
 
 static int read_file(struct reader *r, const char *path)
 {
-    memset(r->seen, 0, sizeof r->seen);
-    r->path = path;
-    r->n_calls = 0;
-    r->line = r->code = 0;
+    begin_file(r, path);
     r->file = fopen(path, "re");
     if (!r->file)
-        return fg_fail(r->err, -errno, "%s: %s", path, strerror(errno));
-    int bad_line = ini_parse_stream(next_line, r, on_key, r);
+        return r->salvage ? 0 : fg_fail(r->err, -errno, "%s: %s", path, strerror(errno));
+    int parsed = ini_parse_stream(next_line, r, on_key, r);
     if (r->code == 0 && ferror(r->file))
         r->code = fg_fail(r->err, -EIO, "%s: can't be read", path);
-    if (bad_line > 0 && (r->code == 0 || bad_line < r->line))
-        r->code = fg_fail(r->err, -EINVAL, "%s:%d: neither [section], nor key = value, nor comment",
-                          path, bad_line);
+    if (r->code == 0 && parsed < 0)
+        r->code = fg_fail(r->err, -ENOMEM, "out of memory");
     fclose(r->file);
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->table->n_keys; i++)
         r->given[i] |= r->seen[i] > 0;
     return r->code;
 }
@@ -297,17 +393,33 @@ static int read_all(struct reader *r, const char *path, bool drop_ins)
     return count > 0 ? 0 : code;
 }
 
-static int read_with(const char *path, bool drop_ins, const struct fg_conf_key *keys, size_t count,
-                     void *target, struct fg_error *err)
+// How a reading goes: with the folder of drop-ins, or with its faults passed over.
+enum manner { ONE_FILE, DROP_INS, SALVAGE };
+
+static int read_with(const char *path, enum manner manner, const struct fg_conf_table *table,
+                     void *target, const struct fg_conf_listener *listener, struct fg_error *err)
 {
-    if (count > CONF_MOST_KEYS)
-        return fg_fail(err, -EINVAL, "%s: a table of over %d keys", path, CONF_MOST_KEYS);
-    struct reader *r = make_reader(keys, count, target, err);
+    static const struct fg_conf_listener nobody;
+    struct fg_error own = {""}; // a listener's faults leave the caller's alone
+    if (table->n_keys > FG_CONF_KEYS)
+        return fg_fail(err, -EINVAL, "%s: a table of over %d keys", path, FG_CONF_KEYS);
+    struct reader *r = calloc(1, sizeof *r);
     if (!r)
         return fg_fail(err, -ENOMEM, "out of memory");
-    int code = read_all(r, path, drop_ins);
+    r->table = table;
+    r->target = target;
+    r->salvage = manner == SALVAGE;
+    r->listener = listener ? listener : &nobody;
+    r->err = &own;
+    int code = read_all(r, path, manner != ONE_FILE);
     if (code == 0)
         code = check_required(r, path);
+    if (code < 0)
+        fg_fail(err, code, "%s", own.text);
+    else
+        code = r->first;
+    for (; r->n_named > 0; r->n_named--)
+        free(r->named[r->n_named - 1].name);
     free(r);
     return code;
 }
@@ -315,11 +427,25 @@ static int read_with(const char *path, bool drop_ins, const struct fg_conf_key *
 int fg_conf_read(const char *path, const struct fg_conf_key *keys, size_t count, void *target,
                  struct fg_error *err)
 {
-    return read_with(path, false, keys, count, target, err);
+    const struct fg_conf_table table = {.keys = keys, .n_keys = count};
+    return read_with(path, ONE_FILE, &table, target, NULL, err);
 }
 
 int fg_conf_read_all(const char *path, const struct fg_conf_key *keys, size_t count, void *target,
                      struct fg_error *err)
 {
-    return read_with(path, true, keys, count, target, err);
+    const struct fg_conf_table table = {.keys = keys, .n_keys = count};
+    return read_with(path, DROP_INS, &table, target, NULL, err);
+}
+
+void fg_conf_salvage(const char *path, const struct fg_conf_key *keys, size_t count, void *target)
+{
+    const struct fg_conf_table table = {.keys = keys, .n_keys = count};
+    read_with(path, SALVAGE, &table, target, NULL, NULL);
+}
+
+int fg_conf_read_table(const char *path, const struct fg_conf_table *table, void *target,
+                       const struct fg_conf_listener *listener, struct fg_error *err)
+{
+    return read_with(path, DROP_INS, table, target, listener, err);
 }

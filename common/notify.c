@@ -2,6 +2,7 @@
 #include "common/notify.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,10 @@ int fg_notify(const char *state)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    bool again = strncmp(state, "WATCHDOG=", 9) == 0 || strncmp(state, "STATUS=", 7) == 0;
+    int flags = MSG_NOSIGNAL | (again ? MSG_DONTWAIT : 0);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    ssize_t sent =
-        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+    ssize_t sent = sendto(fd, state, strlen(state), flags, (struct sockaddr *)&address, size);
     int code = sent < 0 ? -errno : 1;
     close(fd);
     return code;

@@ -8,7 +8,8 @@ extern "C" {
 #endif
 
 // Sends STATE ("READY=1", "WATCHDOG=1", "STOPPING=1", "STATUS=..."). 1 when sent, 0 when not
-// under systemd, negative errno on failure. Any thread.
+// under systemd, negative errno on failure. Any thread. WATCHDOG and STATUS, which are said again,
+// do not wait for a systemd that is busy: -EAGAIN.
 int fg_notify(const char *state);
 
 // Half of $WATCHDOG_USEC in nanoseconds, or 0 when there is no watchdog for this process.

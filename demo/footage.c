@@ -11,6 +11,7 @@
 #define MOST       16
 #define SWAP_LEFT  "p07"
 #define SWAP_RIGHT "p21"
+#define WORDS      64
 #define LOOP_FACES 4
 #define LOOP_MOST  20 // seconds; 41 MB each
 
@@ -18,6 +19,8 @@ static int usage(FILE *out, int code)
 {
     fprintf(out, "usage: footage OUT_DIR PHOTO...\n"
                  "       footage --swap OUT_DIR PHOTO...\n"
+                 "       footage --lane 'PERSON[+PERSON][@CODE.png]:SECONDS -:SECONDS ...' OUT_DIR "
+                 "PHOTO...\n"
                  "       footage --y4m SECONDS OUT.y4m PHOTO...\n"
                  "PHOTO: sample1.jpg to sample6.jpg of @vladmandic/face-api\n");
     return code;
@@ -75,6 +78,18 @@ static int loop(const struct album *album, const char *seconds, const char *path
     return fg_fail(err, -ENOENT, "none of the photographs shows exactly %d people", LOOP_FACES);
 }
 
+static int lane(const struct album *album, char *script, const char *folder, struct fg_error *err)
+{
+    const char *words[WORDS + 1] = {NULL};
+    unsigned n = 0;
+    for (char *word = strtok(script, " "); word; word = strtok(NULL, " ")) {
+        if (n == WORDS)
+            return fg_fail(err, -EINVAL, "at most %d parts", WORDS);
+        words[n++] = word;
+    }
+    return fg_take_lane(&album->take, words, folder, err);
+}
+
 int main(int argc, char **argv)
 {
     struct fg_error err = {""};
@@ -85,13 +100,16 @@ int main(int argc, char **argv)
         return usage(stdout, 0);
     const bool swap = argc > 1 && strcmp(argv[1], "--swap") == 0;
     const bool y4m = argc > 1 && strcmp(argv[1], "--y4m") == 0;
-    const int first = y4m ? 4 : swap ? 3 : 2;
-    if (argc <= first || (argv[1][0] == '-' && !swap && !y4m))
+    const bool script = argc > 1 && strcmp(argv[1], "--lane") == 0;
+    const int first = y4m || script ? 4 : swap ? 3 : 2;
+    if (argc <= first || (argv[1][0] == '-' && !swap && !y4m && !script))
         return usage(stderr, 2);
     const char *out = argv[first - 1];
     r = album_fill(&album, argv + first, argc - first, &err);
     if (r == 0 && y4m)
         r = loop(&album, argv[2], out, &err);
+    else if (r == 0 && script)
+        r = lane(&album, argv[2], out, &err);
     else if (r == 0 && swap)
         r = fg_take_swap(&album.take, SWAP_LEFT, SWAP_RIGHT, out, &made, &err);
     else if (r == 0)

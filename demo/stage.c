@@ -40,9 +40,17 @@ static int set_paths(struct fg_stage *stage, const char *build, const char *name
 // A gallery of this run alone: yesterday's would make each enrolment a duplicate.
 static int clear_gallery(const struct fg_stage *stage, struct fg_error *err)
 {
-    static const char *const files[] = {"gallery/data.mdb", "gallery/lock.mdb", "gallery/lock",
-                                        "gallery/keys",     "master.key",       "trace.jsonl",
-                                        "summary.json",     "corridor.png"};
+    static const char *const files[] = {"gallery/data.mdb",
+                                        "gallery/lock.mdb",
+                                        "gallery/lock",
+                                        "gallery/keys",
+                                        "master.key",
+                                        "trace.jsonl",
+                                        "summary.json",
+                                        "corridor.png",
+                                        "gallery/ledger/data.mdb",
+                                        "gallery/ledger/lock.mdb",
+                                        "gallery/ledger/lock"};
     char path[FG_STAGE_PATH];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (unlink(fg_stage_path(stage, files[i], path)) < 0 && errno != ENOENT)

@@ -36,6 +36,13 @@ int fg_take_walk(const struct fg_take *take, const char *folder, bool *ret_made,
 int fg_take_swap(const struct fg_take *take, const char *left, const char *right,
                  const char *folder, bool *ret_made, struct fg_error *err);
 
+// A lane by a script: its words, one part each, are PERSON[+PERSON][@CODE.png]:SECONDS, or
+// -:SECONDS while nobody is there. One person stands in the middle, two side by side; the code's
+// picture is held up beside the face. With two enrolment pictures of everybody in it. Made anew
+// whatever is there.
+int fg_take_lane(const struct fg_take *take, const char *const *script, const char *folder,
+                 struct fg_error *err);
+
 // A Y4M file (C420jpeg, full range) of gentle motion over photos[index] with all of its faces in
 // view; its end joins its beginning.
 int fg_take_loop(const struct fg_take *take, size_t index, unsigned frames, const char *path,

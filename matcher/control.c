@@ -2,9 +2,11 @@
 #include "matcher/control.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/calendar.h"
 #include "matcher/calibrate.h"
 #include "matcher/request.h"
 #include "matcher/status.h"
@@ -22,9 +24,10 @@ static void add_words(struct fg_json *json, const char *name, const char words[]
     fg_json_add(json, name, array);
 }
 
-static void add_subject(struct fg_json *json, const struct fg_subject *s)
+static void add_subject(const struct fg_request *r, struct fg_json *json,
+                        const struct fg_subject *s)
 {
-    fg_json_add_string(json, "subject", s->id);
+    fg_json_add_string(json, "subject", fg_request_own_id(r, s->id));
     fg_json_add_u64(json, "enrolled", s->enrolled_s);
     if (s->valid_from_s)
         fg_json_add_u64(json, "valid_from", s->valid_from_s);
@@ -36,6 +39,10 @@ static void add_subject(struct fg_json *json, const struct fg_subject *s)
         fg_json_add_string(json, "consent", s->consent);
     if (s->guardian[0])
         fg_json_add_string(json, "guardian", s->guardian);
+    if (s->born != FG_NO_BIRTH) {
+        char born[FG_DAY_TEXT];
+        fg_json_add_string(json, "born", fg_day_text(s->born, born));
+    }
     fg_json_add_number(json, "vectors", s->n_sources);
 }
 
@@ -43,12 +50,12 @@ static fg_refusal get(struct fg_request *r)
 {
     char id[FG_SUBJECT_ID] = "";
     struct fg_subject subject;
-    if (!fg_request_id(r->header, id))
+    if (!fg_request_id(r, r->header, id))
         return fg_refuse(r, "bad_request", FG_BAD_ID);
     int code = fg_gallery_get(r->control->gallery, id, &subject, &r->err);
     if (code < 0)
         return fg_refuse_storage(r, code);
-    add_subject(r->reply, &subject);
+    add_subject(r, r->reply, &subject);
     explicit_bzero(&subject, sizeof subject);
     return NULL;
 }
@@ -56,26 +63,30 @@ static fg_refusal get(struct fg_request *r)
 static fg_refusal list(struct fg_request *r)
 {
     const char *ids[FG_CONTROL_PAGE];
-    char after[FG_SUBJECT_ID] = "";
+    char after[FG_SUBJECT_ID] = "", whole[2 * FG_SUBJECT_ID];
     double limit = fg_json_get_number(r->header, "limit", 100);
     if (!fg_request_text(r->header, "after", after, sizeof after))
         return fg_refuse(r, "bad_request", "after must be a subject's id");
     if (!(limit >= 1 && limit <= FG_CONTROL_PAGE))
         return fg_refuse(r, "bad_request", "limit must be 1 to 200");
-    unsigned count = fg_roster_page(r->control->roster, after, ids, (unsigned)limit);
+    snprintf(whole, sizeof whole, "%s%s%s", r->control->firm ? r->control->firm : "",
+             r->control->firm ? ":" : "", after);
+    unsigned count = fg_roster_page(r->control->roster, whole, ids, (unsigned)limit);
+    while (count > 0 && !fg_request_owns(r, ids[count - 1]))
+        count--; // a firm's ids are side by side
     struct fg_json *subjects = fg_json_array();
     struct fg_subject subject;
     for (unsigned i = 0; i < count; i++) {
         if (fg_gallery_get(r->control->gallery, ids[i], &subject, NULL) < 0)
             continue; // it no longer opens: the status counts it as corrupt
         struct fg_json *json = fg_json_object();
-        add_subject(json, &subject);
+        add_subject(r, json, &subject);
         fg_json_add(subjects, NULL, json);
     }
     explicit_bzero(&subject, sizeof subject);
     fg_json_add(r->reply, "subjects", subjects);
     if (count == (unsigned)limit)
-        fg_json_add_string(r->reply, "after", ids[count - 1]);
+        fg_json_add_string(r->reply, "after", fg_request_own_id(r, ids[count - 1]));
     return NULL;
 }
 
@@ -98,7 +109,7 @@ static fg_refusal verify(struct fg_request *r)
     fg_refusal refused = fg_request_check_model(r);
     if (refused)
         return refused;
-    if (!fg_request_id(r->header, id))
+    if (!fg_request_id(r, r->header, id))
         return fg_refuse(r, "bad_request", FG_BAD_ID);
     if (r->n_vectors != 1 ||
         !fg_request_vector(r->vectors[0].data, r->vectors[0].length, dimension, vector))
@@ -133,16 +144,23 @@ struct fg_operation {
     fg_refusal (*run)(struct fg_request *r);
     bool changes; // `run` reads the change that is to be made
     bool vectors; // further parts are welcome
+    bool firms;   // in a firm's door, too
 };
 
 static const struct fg_operation operations[] = {
-    {"enrol", fg_request_enrol, true, true},
-    {"enrol_many", fg_request_enrol_many, true, true},
-    {"delete", fg_request_delete, true, false},
-    {"get", get, false, false},
-    {"list", list, false, false},
-    {"verify", verify, false, true},
-    {"status", status, false, false},
+    {"enrol", fg_request_enrol, true, true, true},
+    {"enrol_many", fg_request_enrol_many, true, true, true},
+    {"delete", fg_request_delete, true, false, true},
+    {"get", get, false, false, true},
+    {"list", list, false, false, true},
+    {"verify", verify, false, true, true},
+    {"status", status, false, false, false},
+    {"pay", fg_request_pay, false, false, true},
+    {"pay_cancel", fg_request_pay_cancel, false, false, true},
+    {"payment", fg_request_payment, false, false, true},
+    {"pin", fg_request_pin, false, false, true},
+    {"check", fg_request_check, false, true, false},
+    {"wake", fg_request_wake, false, false, true},
 };
 
 static fg_refusal find_operation(struct fg_request *r)
@@ -155,11 +173,12 @@ static fg_refusal find_operation(struct fg_request *r)
             continue;
         if (r->n_vectors > (operations[i].vectors ? VECTORS : 0))
             return fg_refuse(r, "bad_request", "more message parts than this operation takes");
+        if (r->control->firm && !operations[i].firms)
+            return fg_refuse(r, "not_allowed", "this operation is the operator's alone");
         r->operation = &operations[i];
         return NULL;
     }
-    return fg_refuse(r, "unknown_op",
-                     "op must be enrol, enrol_many, delete, get, list, verify or status");
+    return fg_refuse(r, "unknown_op", "op is none of facegate-control(7)");
 }
 
 static fg_refusal read_header(struct fg_request *r, const struct fg_part *parts, unsigned count)

@@ -9,12 +9,17 @@
 #include "common/bus.h"
 #include "common/card.h"
 #include "common/json.h"
+#include "matcher/checks.h"
 #include "matcher/decide.h"
 #include "matcher/drain.h"
 #include "matcher/gallery.h"
+#include "matcher/lanes.h"
 #include "matcher/latency.h"
+#include "matcher/ledger.h"
+#include "matcher/passages.h"
 #include "matcher/policy.h"
 #include "matcher/roster.h"
+#include "matcher/tills.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +39,18 @@ struct fg_control { // all borrowed
     const struct fg_latency *latency;
     struct fg_drain *drain; // NULL: no cameras in the status
     uint64_t started_ns;    // CLOCK_MONOTONIC
+
+    // A tenant's door: requests see and change its own alone. NULL: the operator's.
+    const char *firm;
+    // NULL: requests about lanes, passages and payments are refused.
+    struct fg_ledger *ledger;
+    struct fg_passages *passages;
+    struct fg_tills *tills;
+    struct fg_lanes *lanes;
+    struct fg_checks *checks;
+    void (*again)(void *context, const char *lane); // what somebody in the lane lacked is there
+    void (*claim)(void *context, const char *lane, const struct fg_claim *claim); // copied
+    void *context;
 };
 
 // One request: parts[0] is the header, the others vectors, all borrowed until the request is run

@@ -12,16 +12,24 @@
 
 struct fg_database {
     MDB_env *env;
-    MDB_dbi tables[FG_TABLES];
+    struct fg_database_options options;
+    MDB_dbi tables[FG_DATABASE_TABLES];
     MDB_txn *txn;      // the open transaction
-    uint64_t most;     // bytes of the map
     uint64_t reserved; // bytes of the file that the disk has promised
+};
+
+struct fg_cursor {
+    MDB_cursor *mdb;
+    const struct fg_database *database;
 };
 
 // ---- errors -------------------------------------------------------------------------------------
 
-static int fail_code(struct fg_error *err, int code, const char *doing)
+static const char opening[] = "opening", reading[] = "reading", writing[] = "writing";
+
+static int fail_code(const struct fg_database *d, struct fg_error *err, int code, const char *doing)
 {
+    const char *what = d->options.what;
     switch (code) {
     case 0:
         return 0;
@@ -30,33 +38,35 @@ static int fail_code(struct fg_error *err, int code, const char *doing)
     case MDB_KEYEXIST:
         return -EEXIST;
     case MDB_MAP_FULL:
-        return fg_fail(err, -ENOSPC, "the gallery is full (%s): raise gallery_mib", doing);
+        return fg_fail(err, -ENOSPC, "the %s is full (%s the %s): raise %s", what, doing, what,
+                       d->options.setting);
     case ENOSPC:
     case EDQUOT:
-        return fg_fail(err, -ENOSPC, "disk full (%s): free some space", doing);
+        return fg_fail(err, -ENOSPC, "disk full (%s the %s): free some space", doing, what);
     case EACCES:
     case EROFS:
-        return fg_fail(err, -EACCES, "%s: not permitted; give the matcher's user write access",
-                       doing);
+        return fg_fail(err, -EACCES,
+                       "%s the %s: not permitted; give the matcher's user write access", doing,
+                       what);
     case MDB_VERSION_MISMATCH:
         return fg_fail(err, -EPROTONOSUPPORT,
-                       "%s: " FG_DATABASE_FILE " was made by another LMDB version", doing);
+                       "%s the %s: " FG_DATABASE_FILE " was made by another LMDB version", doing,
+                       what);
     case MDB_INVALID:
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
         return fg_fail(err, -EBADMSG,
-                       "%s: " FG_DATABASE_FILE " is damaged; restore it from a backup", doing);
+                       "%s the %s: " FG_DATABASE_FILE " is damaged; restore it from a backup",
+                       doing, what);
     case MDB_PANIC:
-        return fg_fail(err, -EIO, "%s: an earlier write failed; restart the matcher", doing);
+        return fg_fail(err, -EIO, "%s the %s: an earlier write failed; restart the matcher", doing,
+                       what);
     default:
         // -EINVAL would read as a refusal of what was to be stored
-        return fg_fail(err, code > 0 && code != EINVAL ? -code : -EIO, "%s: %s", doing,
+        return fg_fail(err, code > 0 && code != EINVAL ? -code : -EIO, "%s the %s: %s", doing, what,
                        mdb_strerror(code));
     }
 }
-
-static const char opening[] = "opening the gallery", reading[] = "reading the gallery",
-                  writing[] = "writing the gallery";
 
 // ---- opening ------------------------------------------------------------------------------------
 
@@ -83,24 +93,26 @@ static int check_length(struct fg_database *d)
     return (uint64_t)st.st_size < fg_database_bytes(d) ? MDB_CORRUPTED : 0;
 }
 
-static int open_env(struct fg_database *d, const char *directory, bool look)
+static int open_env(struct fg_database *d)
 {
+    const struct fg_database_options *o = &d->options;
+    unsigned flags = (o->look ? MDB_RDONLY : 0) | (o->careless ? MDB_NOSYNC : 0);
     int code = mdb_env_create(&d->env);
     if (code == 0)
-        code = mdb_env_set_maxdbs(d->env, FG_TABLES);
+        code = mdb_env_set_maxdbs(d->env, o->n_tables);
     if (code == 0)
-        code = mdb_env_set_mapsize(d->env, d->most);
+        code = mdb_env_set_mapsize(d->env, o->most);
     if (code == 0)
-        code = mdb_env_open(d->env, directory, look ? MDB_RDONLY : 0, 0600);
+        code = mdb_env_open(d->env, o->directory, flags, 0600);
     return code ? code : check_length(d);
 }
 
-static int open_tables(struct fg_database *d, bool look)
+static int open_tables(struct fg_database *d)
 {
-    static const char *const names[FG_TABLES] = {"meta", "subjects"};
-    int code = mdb_txn_begin(d->env, NULL, look ? MDB_RDONLY : 0, &d->txn);
-    for (unsigned i = 0; i < FG_TABLES && code == 0; i++)
-        code = mdb_dbi_open(d->txn, names[i], look ? 0 : MDB_CREATE, &d->tables[i]);
+    const struct fg_database_options *o = &d->options;
+    int code = mdb_txn_begin(d->env, NULL, o->look ? MDB_RDONLY : 0, &d->txn);
+    for (unsigned i = 0; i < o->n_tables && code == 0; i++)
+        code = mdb_dbi_open(d->txn, o->tables[i], o->look ? 0 : MDB_CREATE, &d->tables[i]);
     if (code)
         return code;
     code = mdb_txn_commit(d->txn); // writes nothing when nothing changed
@@ -108,19 +120,20 @@ static int open_tables(struct fg_database *d, bool look)
     return code;
 }
 
-int fg_database_open(const char *directory, uint64_t most, bool look, struct fg_database **ret,
+int fg_database_open(const struct fg_database_options *options, struct fg_database **ret,
                      struct fg_error *err)
 {
     struct fg_database *d = calloc(1, sizeof *d);
     if (!d)
         return fg_fail(err, -ENOMEM, "out of memory for the database");
-    d->most = most;
-    int code = open_env(d, directory, look);
+    d->options = *options;
+    int code = open_env(d);
     if (code == 0)
-        code = open_tables(d, look);
+        code = open_tables(d);
     if (code) {
+        int r = fail_code(d, err, code == MDB_NOTFOUND ? MDB_CORRUPTED : code, opening);
         fg_database_close(d);
-        return fail_code(err, code == MDB_NOTFOUND ? MDB_CORRUPTED : code, opening);
+        return r;
     }
     *ret = d;
     return 0;
@@ -143,14 +156,14 @@ int fg_database_begin(struct fg_database *d, bool to_write, struct fg_error *err
     int code = mdb_txn_begin(d->env, NULL, to_write ? 0 : MDB_RDONLY, &d->txn);
     if (code)
         d->txn = NULL;
-    return fail_code(err, code, to_write ? writing : reading);
+    return fail_code(d, err, code, to_write ? writing : reading);
 }
 
 int fg_database_commit(struct fg_database *d, struct fg_error *err)
 {
     int code = mdb_txn_commit(d->txn);
     d->txn = NULL;
-    return fail_code(err, code, writing);
+    return fail_code(d, err, code, writing);
 }
 
 void fg_database_abort(struct fg_database *d)
@@ -174,69 +187,90 @@ static MDB_val val(struct fg_bytes bytes)
     return (MDB_val){bytes.length, (void *)(uintptr_t)bytes.at};
 }
 
-int fg_database_get(struct fg_database *d, enum fg_table table, struct fg_bytes key,
+int fg_database_get(struct fg_database *d, unsigned table, struct fg_bytes key,
                     struct fg_bytes *ret, struct fg_error *err)
 {
     MDB_val name = val(key), value;
     int code = mdb_get(d->txn, d->tables[table], &name, &value);
     if (code == 0)
         *ret = (struct fg_bytes){value.mv_data, value.mv_size};
-    return fail_code(err, code, reading);
+    return fail_code(d, err, code, reading);
 }
 
-int fg_database_put(struct fg_database *d, enum fg_table table, struct fg_bytes key,
+int fg_database_put(struct fg_database *d, unsigned table, struct fg_bytes key,
                     struct fg_bytes value, bool replace, struct fg_error *err)
 {
     MDB_val name = val(key), data = val(value);
     unsigned flags = replace ? 0 : MDB_NOOVERWRITE;
-    return fail_code(err, mdb_put(d->txn, d->tables[table], &name, &data, flags), writing);
+    return fail_code(d, err, mdb_put(d->txn, d->tables[table], &name, &data, flags), writing);
 }
 
-int fg_database_delete(struct fg_database *d, enum fg_table table, struct fg_bytes key,
+int fg_database_delete(struct fg_database *d, unsigned table, struct fg_bytes key,
                        struct fg_error *err)
 {
     MDB_val name = val(key);
-    return fail_code(err, mdb_del(d->txn, d->tables[table], &name, NULL), writing);
+    return fail_code(d, err, mdb_del(d->txn, d->tables[table], &name, NULL), writing);
 }
 
 // ---- walking ------------------------------------------------------------------------------------
 
-static MDB_cursor *mdb(struct fg_cursor *cursor)
-{
-    return (MDB_cursor *)(void *)cursor; // the opaque type is LMDB's own
-}
-
-int fg_cursor_open(struct fg_database *d, enum fg_table table, struct fg_cursor **ret,
+int fg_cursor_open(struct fg_database *d, unsigned table, struct fg_cursor **ret,
                    struct fg_error *err)
 {
-    MDB_cursor *cursor;
-    int code = mdb_cursor_open(d->txn, d->tables[table], &cursor);
-    if (code == 0)
-        *ret = (struct fg_cursor *)(void *)cursor;
-    return fail_code(err, code, reading);
+    struct fg_cursor *cursor = calloc(1, sizeof *cursor);
+    if (!cursor)
+        return fg_fail(err, -ENOMEM, "out of memory for the database");
+    int code = mdb_cursor_open(d->txn, d->tables[table], &cursor->mdb);
+    if (code) {
+        free(cursor);
+        return fail_code(d, err, code, reading);
+    }
+    cursor->database = d;
+    *ret = cursor;
+    return 0;
+}
+
+static int move(struct fg_cursor *cursor, MDB_val key, MDB_cursor_op operation,
+                struct fg_bytes *ret_key, struct fg_bytes *ret_value, struct fg_error *err)
+{
+    MDB_val value;
+    int code = mdb_cursor_get(cursor->mdb, &key, &value, operation);
+    if (code == 0) {
+        *ret_key = (struct fg_bytes){key.mv_data, key.mv_size};
+        *ret_value = (struct fg_bytes){value.mv_data, value.mv_size};
+    }
+    return fail_code(cursor->database, err, code, reading);
 }
 
 int fg_cursor_next(struct fg_cursor *cursor, struct fg_bytes *ret_key, struct fg_bytes *ret_value,
                    struct fg_error *err)
 {
-    MDB_val key, value;
-    int code = mdb_cursor_get(mdb(cursor), &key, &value, MDB_NEXT);
-    if (code == 0) {
-        *ret_key = (struct fg_bytes){key.mv_data, key.mv_size};
-        *ret_value = (struct fg_bytes){value.mv_data, value.mv_size};
-    }
-    return fail_code(err, code, reading);
+    return move(cursor, (MDB_val){0, NULL}, MDB_NEXT, ret_key, ret_value, err);
+}
+
+int fg_cursor_previous(struct fg_cursor *cursor, struct fg_bytes *ret_key,
+                       struct fg_bytes *ret_value, struct fg_error *err)
+{
+    return move(cursor, (MDB_val){0, NULL}, MDB_PREV, ret_key, ret_value, err);
+}
+
+int fg_cursor_seek(struct fg_cursor *cursor, struct fg_bytes from, struct fg_bytes *ret_key,
+                   struct fg_bytes *ret_value, struct fg_error *err)
+{
+    return move(cursor, val(from), MDB_SET_RANGE, ret_key, ret_value, err);
 }
 
 int fg_cursor_delete(struct fg_cursor *cursor, struct fg_error *err)
 {
-    return fail_code(err, mdb_cursor_del(mdb(cursor), 0), writing);
+    return fail_code(cursor->database, err, mdb_cursor_del(cursor->mdb, 0), writing);
 }
 
 void fg_cursor_close(struct fg_cursor *cursor)
 {
-    if (cursor)
-        mdb_cursor_close(mdb(cursor));
+    if (!cursor)
+        return;
+    mdb_cursor_close(cursor->mdb);
+    free(cursor);
 }
 
 // ---- room ---------------------------------------------------------------------------------------
@@ -259,7 +293,7 @@ int fg_database_reserve(struct fg_database *d, uint64_t records, uint64_t bytes,
     }
     if (used + FG_DATABASE_HEADROOM <= d->reserved && more <= FG_DATABASE_HEADROOM / 8)
         return 0;
-    return fail_code(err, ENOSPC, writing);
+    return fail_code(d, err, ENOSPC, writing);
 }
 
 int fg_database_use_headroom(struct fg_database *d, bool in, struct fg_error *err)
@@ -267,8 +301,8 @@ int fg_database_use_headroom(struct fg_database *d, bool in, struct fg_error *er
     MDB_envinfo info;
     mdb_env_info(d->env, &info);
     // LMDB never goes below what is in use.
-    uint64_t most = in ? info.me_mapsize + FG_DATABASE_HEADROOM : d->most;
-    return fail_code(err, mdb_env_set_mapsize(d->env, most), writing);
+    uint64_t most = in ? info.me_mapsize + FG_DATABASE_HEADROOM : d->options.most;
+    return fail_code(d, err, mdb_env_set_mapsize(d->env, most), writing);
 }
 
 void fg_database_read_ahead(struct fg_database *d)
@@ -276,6 +310,12 @@ void fg_database_read_ahead(struct fg_database *d)
     mdb_filehandle_t fd;
     if (mdb_env_get_fd(d->env, &fd) == 0)
         (void)posix_fadvise(fd, 0, (off_t)fg_database_bytes(d), POSIX_FADV_WILLNEED);
+}
+
+uint64_t fg_database_count(struct fg_database *d, unsigned table)
+{
+    MDB_stat stat;
+    return mdb_stat(d->txn, d->tables[table], &stat) == 0 ? stat.ms_entries : 0;
 }
 
 // ---- accounts -----------------------------------------------------------------------------------
@@ -296,7 +336,7 @@ void fg_database_state(struct fg_database *d, struct fg_database_state *ret)
         ret->file_bytes = (uint64_t)file.st_size;
     if (!txn && mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn) != 0)
         return;
-    if (mdb_stat(txn, d->tables[FG_TABLE_SUBJECTS], &stat) == 0) {
+    if (mdb_stat(txn, d->tables[d->options.main_table], &stat) == 0) {
         ret->entries = stat.ms_entries;
         ret->depth = stat.ms_depth;
         ret->branch_pages = stat.ms_branch_pages;

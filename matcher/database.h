@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The database under the gallery: LMDB with two tables, one writer, and room kept so that a full
-// disk or a full map still lets records be deleted. Failures come as negative errno with a sentence
-// in err: -ENOSPC (disk or map full), -EBADMSG (damaged), -EACCES, -EPROTONOSUPPORT (another LMDB),
-// -EIO. Calls belong to the thread that opened it; bytes that a reading transaction has given stay
-// where they are until it ends and may be read by any thread.
+// The databases under gallery and ledger: LMDB with a few tables, one writer, and room kept so that
+// a full disk or a full map still lets records be deleted. Failures come as negative errno with a
+// sentence in err: -ENOSPC (disk or map full), -EBADMSG (damaged), -EACCES, -EPROTONOSUPPORT
+// (another LMDB), -EIO. Calls belong to the thread that opened it; bytes that a reading transaction
+// has given stay where they are until it ends and may be read by any thread.
 #ifndef FG_DATABASE_H
 #define FG_DATABASE_H
 
@@ -26,11 +26,22 @@ struct fg_bytes { // borrowed, with no alignment
     size_t length;
 };
 
-enum fg_table { FG_TABLE_META, FG_TABLE_SUBJECTS, FG_TABLES };
+#define FG_DATABASE_TABLES 12 // most tables of one
 
-// Makes what is absent, but not the directory; `most` bytes may be in use. *ret is the caller's.
-// `look`: nothing is made and nothing can be written; -ENOENT when there is no database.
-int fg_database_open(const char *directory, uint64_t most, bool look, struct fg_database **ret,
+struct fg_database_options {       // all borrowed for the database's life
+    const char *directory;         // must be there
+    const char *what;              // for sentences: "gallery"
+    const char *setting;           // by which it may grow: "gallery_mib"
+    const char *const *tables;     // their names; a table is called by its place here
+    unsigned n_tables, main_table; // main_table: of fg_database_state
+    uint64_t most;                 // bytes that may be in use
+    bool look;                     // nothing is made and nothing can be written
+    bool careless; // no flush: a power cut may lose or damage it. For tests of logic
+};
+
+// Makes what is absent, but not the directory. *ret is the caller's. `look`: -ENOENT when there is
+// no database.
+int fg_database_open(const struct fg_database_options *options, struct fg_database **ret,
                      struct fg_error *err);
 void fg_database_close(struct fg_database *database); // accepts NULL
 
@@ -45,23 +56,30 @@ bool fg_database_outcome_known(struct fg_database *database);
 
 // Within a transaction. get and delete: -ENOENT, put: -EEXIST (unless `replace`), both without a
 // sentence. What get returns is valid until the next change.
-int fg_database_get(struct fg_database *database, enum fg_table table, struct fg_bytes key,
+int fg_database_get(struct fg_database *database, unsigned table, struct fg_bytes key,
                     struct fg_bytes *ret, struct fg_error *err);
-int fg_database_put(struct fg_database *database, enum fg_table table, struct fg_bytes key,
+int fg_database_put(struct fg_database *database, unsigned table, struct fg_bytes key,
                     struct fg_bytes value, bool replace, struct fg_error *err);
-int fg_database_delete(struct fg_database *database, enum fg_table table, struct fg_bytes key,
+int fg_database_delete(struct fg_database *database, unsigned table, struct fg_bytes key,
                        struct fg_error *err);
 
 // All of a table by rising keys. next: -ENOENT at the end.
 struct fg_cursor;
-int fg_cursor_open(struct fg_database *database, enum fg_table table, struct fg_cursor **ret,
+int fg_cursor_open(struct fg_database *database, unsigned table, struct fg_cursor **ret,
                    struct fg_error *err);
 int fg_cursor_next(struct fg_cursor *cursor, struct fg_bytes *ret_key, struct fg_bytes *ret_value,
                    struct fg_error *err);
-// Deletes what next gave; next goes on behind it. Finds it also where a damaged key is out of
+int fg_cursor_previous(struct fg_cursor *cursor, struct fg_bytes *ret_key,
+                       struct fg_bytes *ret_value, struct fg_error *err); // first of all: the last
+// The first whose key is `from` or comes after it; -ENOENT: none does.
+int fg_cursor_seek(struct fg_cursor *cursor, struct fg_bytes from, struct fg_bytes *ret_key,
+                   struct fg_bytes *ret_value, struct fg_error *err);
+// Deletes what they gave; next goes on behind it. Finds it also where a damaged key is out of
 // order.
 int fg_cursor_delete(struct fg_cursor *cursor, struct fg_error *err);
 void fg_cursor_close(struct fg_cursor *cursor); // before its transaction ends; accepts NULL
+
+uint64_t fg_database_count(struct fg_database *database, unsigned table); // of entries
 
 // LMDB copies the pages that it changes, so that even a delete needs free ones: the file is always
 // longer than what is in use, by FG_DATABASE_HEADROOM, and only putting asks for more. Before a
@@ -77,7 +95,7 @@ void fg_database_read_ahead(struct fg_database *database);
 
 struct fg_database_state {
     uint64_t page_bytes, pages_used, file_bytes, most_bytes;           // most_bytes: of the map
-    uint64_t entries, depth, branch_pages, leaf_pages, overflow_pages; // of the subjects
+    uint64_t entries, depth, branch_pages, leaf_pages, overflow_pages; // of the main table
 };
 void fg_database_state(struct fg_database *database, struct fg_database_state *ret);
 uint64_t fg_database_bytes(struct fg_database *database); // in use

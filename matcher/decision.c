@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 const char *fg_outcome_name(enum fg_outcome outcome)
@@ -48,6 +49,24 @@ static void add_wall_time(struct fg_json *json, uint64_t realtime_ns)
     fg_json_add_string(json, "t", text);
 }
 
+// What the admission costs; due once they have gone through.
+static void add_charge(const struct fg_decision *d, struct fg_json *json)
+{
+    static const uint8_t none[FG_CHARGE_ID];
+    char hex[2 * FG_CHARGE_ID + 1];
+    if (memcmp(d->charge, none, sizeof none) == 0)
+        return;
+    struct fg_json *charge = fg_json_object();
+    for (unsigned i = 0; i < FG_CHARGE_ID; i++)
+        snprintf(hex + 2 * i, 3, "%02x", d->charge[i]);
+    fg_json_add_string(charge, "id", hex);
+    fg_json_add_u64(charge, "amount", d->amount);
+    fg_json_add_string(charge, "currency", d->currency);
+    if (d->payment[0])
+        fg_json_add_string(charge, "payment", d->payment);
+    fg_json_add(json, "charge", charge);
+}
+
 struct fg_json *fg_decision_json(const struct fg_decision *d,
                                  const struct fg_decision_context *context)
 {
@@ -61,6 +80,8 @@ struct fg_json *fg_decision_json(const struct fg_decision *d,
     fg_json_add_string(json, "reason", d->reason);
     if (d->outcome == FG_ADMIT)
         fg_json_add_string(json, "subject", d->subject);
+    if (d->outcome == FG_ADMIT)
+        add_charge(d, json);
     fg_json_add_number(json, "attempt", d->attempt);
     fg_json_add_string(json, "liveness", "attended"); // the one policy that this version has
     fg_json_add_string(json, "source", d->source);

@@ -8,6 +8,7 @@
 
 #include "common/json.h"
 #include "common/wire.h"
+#include "matcher/ledger.h"
 #include "matcher/subject.h"
 
 #ifdef __cplusplus
@@ -17,14 +18,28 @@ extern "C" {
 enum fg_outcome { FG_ADMIT, FG_RETRY, FG_DENY, FG_FALLBACK, FG_OUTCOMES };
 
 // Reason codes besides those of fg_reason_name(); stable: gates and consoles switch on them.
-#define FG_WHY_MATCHED           "matched"
-#define FG_WHY_NO_MATCH          "no_match"
-#define FG_WHY_MORE_EVIDENCE     "more_evidence"
-#define FG_WHY_LOW_QUALITY       "low_quality"
-#define FG_WHY_NOT_VALID_NOW     "not_valid_now"
-#define FG_WHY_WRONG_LANE        "wrong_lane"
-#define FG_WHY_MIXED_TRACK       "mixed_track"
-#define FG_WHY_GALLERY_TOO_LARGE "gallery_too_large"
+#define FG_WHY_MATCHED             "matched"
+#define FG_WHY_NO_MATCH            "no_match"
+#define FG_WHY_MORE_EVIDENCE       "more_evidence"
+#define FG_WHY_LOW_QUALITY         "low_quality"
+#define FG_WHY_NOT_VALID_NOW       "not_valid_now"
+#define FG_WHY_WRONG_LANE          "wrong_lane"
+#define FG_WHY_MIXED_TRACK         "mixed_track"
+#define FG_WHY_GALLERY_TOO_LARGE   "gallery_too_large"
+#define FG_WHY_ONE_PERSON          "one_person"
+#define FG_WHY_SHOW_TOKEN          "show_token"
+#define FG_WHY_NO_REQUEST          "no_request"
+#define FG_WHY_OTHER_FACE          "token_other_face"
+#define FG_WHY_NO_OWNER            "token_no_owner"
+#define FG_WHY_UNKNOWN_INSIDE      "unknown_inside"
+#define FG_WHY_STORE_FULL          "store_full"
+#define FG_WHY_USED_ALREADY        "used_already"
+#define FG_WHY_MATCHER_BUSY        "matcher_busy"
+#define FG_WHY_DOCUMENT_REFUSED    "document_refused"
+#define FG_WHY_DOCUMENT_UNVERIFIED "document_unverified"
+#define FG_WHY_PORTRAIT_NO_FACE    "portrait_no_face"
+#define FG_WHY_PORTRAIT_MANY_FACES "portrait_many_faces"
+#define FG_WHY_PORTRAIT_POOR       "portrait_poor"
 
 struct fg_decision {
     uint64_t sequence; // from 1 in a matcher's run
@@ -40,6 +55,14 @@ struct fg_decision {
     uint64_t t_decision_ns;
     uint64_t boot; // of the sender's clock
     bool waited;   // a time-out or the track's end settled it: its latency says nothing
+
+    // What goes with the reason, and with the admission; zero and empty: nothing.
+    uint64_t when_s;           // the reason's time
+    char detail[FG_WIRE_NAME]; // the reason's word
+    uint8_t charge[FG_CHARGE_ID];
+    uint64_t amount;
+    char currency[4];
+    char payment[FG_SUBJECT_ID]; // the till's id of what it asked for
 };
 
 const char *fg_outcome_name(enum fg_outcome outcome);

@@ -141,8 +141,16 @@ static int read_meta(struct fg_gallery *g, struct fg_error *err)
 
 static int open_database(struct fg_gallery *g, struct fg_error *err)
 {
-    int r = fg_database_open(g->options.directory, g->options.map_bytes, g->options.look,
-                             &g->database, err);
+    static const char *const tables[FG_GALLERY_TABLES] = {"meta", "subjects"};
+    const struct fg_database_options options = {.directory = g->options.directory,
+                                                .what = "gallery",
+                                                .setting = "gallery_mib",
+                                                .tables = tables,
+                                                .n_tables = FG_GALLERY_TABLES,
+                                                .main_table = FG_TABLE_SUBJECTS,
+                                                .most = g->options.map_bytes,
+                                                .look = g->options.look};
+    int r = fg_database_open(&options, &g->database, err);
     if (r == 0)
         r = fg_database_begin(g->database, !g->options.look, err);
     if (r < 0)

@@ -13,6 +13,8 @@
 extern "C" {
 #endif
 
+enum { FG_TABLE_META, FG_TABLE_SUBJECTS, FG_GALLERY_TABLES }; // of its database
+
 // Plain biometric data: only in locked memory.
 struct fg_gallery_scratch {
     struct fg_subject subject;

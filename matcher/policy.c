@@ -2,79 +2,120 @@
 #include "matcher/policy.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/conf.h"
+#include "matcher/policy_source.h"
 
-struct reading {
-    struct fg_policy policy;
-    int mode, liveness;
-};
+// ---- reading ------------------------------------------------------------------------------------
 
-static const char *const modes[] = {"identify", "pass", "vault", "portrait", NULL};
-static const char *const livenesses[] = {"attended", "required", NULL};
-enum { LIVENESS_ATTENDED, LIVENESS_REQUIRED };
-
-#define AT(field)       .offset = offsetof(struct reading, field)
-#define MS(name, least) "profile", #name, FG_CONF_U32, AT(policy.name), .low = least, .high = 600000
-
-static const struct fg_conf_key keys[] = {
-    {"profile", "name", FG_CONF_STRING, AT(policy.name), .size = FG_WIRE_NAME, .required = true},
-    {"profile", "mode", FG_CONF_CHOICE, AT(mode), .choices = modes, .required = true},
-    {"profile", "fmr", FG_CONF_DOUBLE, AT(policy.fmr), .low = 1e-15, .high = .5},
-    {"profile", "fpir", FG_CONF_DOUBLE, AT(policy.fpir), .low = 1e-15, .high = .5},
-    {"profile", "good_probes", FG_CONF_U32, AT(policy.good_probes), .low = 1, .high = 32},
-    {MS(decide_ms, 100)},
-    {"profile", "attempts", FG_CONF_U32, AT(policy.attempts), .low = 1, .high = 100},
-    {MS(absent_ms, 100)},
-    {MS(valid_ms, 100)},
-    {"profile", "min_quality", FG_CONF_FLOAT, AT(policy.min_quality), .low = 0, .high = 1},
-    {"profile", "liveness", FG_CONF_CHOICE, AT(liveness), .choices = livenesses, .required = true},
-    {"profile", "passages_per_day", FG_CONF_DOUBLE, AT(policy.passages_per_day), .low = 0,
-     .high = 1e9},
-    {"profile", "impostors_per_day", FG_CONF_DOUBLE, AT(policy.impostors_per_day), .low = 0,
-     .high = 1e9},
-};
-
-static int check(const char *path, const struct reading *r, struct fg_error *err)
+// Reads and checks; the faults are in source->faults. The caller finishes and frees *ret.
+static int read_source(const char *path, void (*say)(void *context, const char *fault),
+                       void *context, struct fg_policy_source **ret, struct fg_error *err)
 {
-    const struct fg_policy *p = &r->policy;
-    if (!fg_wire_name_ok(p->name))
-        return fg_fail(err, -EINVAL, "%s: name = %s: must be 1 to 31 of [A-Za-z0-9._-]", path,
-                       p->name);
-    if (r->mode != FG_MODE_IDENTIFY)
-        return fg_fail(err, -EOPNOTSUPP,
-                       "%s: mode = %s is not in this version; write mode = identify", path,
-                       modes[r->mode]);
-    if ((p->fmr > 0) == (p->fpir > 0))
-        return fg_fail(err, -EINVAL, "%s: set either fmr or fpir, exactly one of them", path);
-    if (r->liveness == LIVENESS_REQUIRED)
-        return fg_fail(err, -EOPNOTSUPP,
-                       "%s: liveness = required needs a liveness detector, and this version has "
+    struct fg_policy_source *source = calloc(1, sizeof *source);
+    *ret = source;
+    if (!source)
+        return fg_fail(err, -ENOMEM, "out of memory");
+    source->path = path;
+    source->say = say;
+    source->context = context;
+    int code = fg_policy_source_read(source, err);
+    if (code == 0)
+        fg_policy_source_check(source);
+    return code;
+}
+
+static void drop_source(struct fg_policy_source *source)
+{
+    if (source)
+        fg_policy_source_finish(source);
+    free(source);
+}
+
+static void keep_first(void *context, const char *fault)
+{
+    struct fg_error *first = context;
+    if (!first->text[0])
+        fg_fail(first, 0, "%s", fault);
+}
+
+// `to_run`: by this version, which has no detector.
+static int read_policy(const char *path, bool to_run, struct fg_policy *ret, struct fg_error *err)
+{
+    struct fg_error first = {""};
+    struct fg_policy_source *source;
+    int code = read_source(path, keep_first, &first, &source, err);
+    if (code == 0 && source->faults > 0)
+        code = fg_fail(err, -EINVAL, "%s", first.text);
+    if (code == 0 && to_run && source->policy.liveness == FG_LIVENESS_REQUIRED) {
+        const struct fg_policy_mark *mark = fg_policy_said(source, &source->policy, "liveness");
+        code = fg_fail(err, -EOPNOTSUPP,
+                       "%s:%u: liveness = required needs a liveness detector, and this version has "
                        "none; write liveness = attended and let a person watch the lane",
-                       path);
-    return 0;
+                       mark ? mark->file : path, mark ? mark->line : 1);
+    }
+    if (code == 0)
+        *ret = source->policy;
+    drop_source(source);
+    return code;
 }
 
 int fg_policy_read(const char *path, struct fg_policy *ret, struct fg_error *err)
 {
-    struct reading r = {.policy = {.good_probes = 3,
-                                   .decide_ms = 1500,
-                                   .attempts = 3,
-                                   .absent_ms = 2000,
-                                   .valid_ms = 1000}};
-    int code = fg_conf_read(path, keys, sizeof keys / sizeof keys[0], &r, err);
-    if (code == 0)
-        code = check(path, &r, err);
-    if (code < 0)
-        return code;
-    r.policy.mode = (enum fg_mode)r.mode;
-    *ret = r.policy;
-    return 0;
+    return read_policy(path, true, ret, err);
 }
 
-const char *fg_mode_name(enum fg_mode mode)
+int fg_policy_inspect(const char *path, struct fg_policy *ret, struct fg_error *err)
 {
-    return modes[mode];
+    return read_policy(path, false, ret, err);
+}
+
+int fg_policy_check(const char *path, void (*say)(void *context, const char *fault), void *context)
+{
+    struct fg_error err = {""};
+    struct fg_policy_source *source;
+    int code = read_source(path, say, context, &source, &err);
+    if (code < 0)
+        say(context, err.text);
+    else
+        code = (int)source->faults;
+    drop_source(source);
+    return code;
+}
+
+// ---- lookup -------------------------------------------------------------------------------------
+
+const struct fg_lane_rules *fg_policy_lane(const struct fg_policy *policy, const char *lane)
+{
+    static _Thread_local struct fg_lane_rules bare;
+    for (unsigned i = 0; i < policy->n_lanes; i++)
+        if (strcmp(policy->lanes[i].name, lane) == 0)
+            return &policy->lanes[i];
+    snprintf(bare.name, sizeof bare.name, "%s", lane);
+    return &bare;
+}
+
+const struct fg_zone_rules *fg_policy_zone(const struct fg_policy *policy, const char *zone)
+{
+    for (unsigned i = 0; i < policy->n_zones && zone[0]; i++)
+        if (strcmp(policy->zones[i].name, zone) == 0)
+            return &policy->zones[i];
+    return NULL;
+}
+
+bool fg_policy_encloses(const struct fg_policy *policy, const char *outer, const char *zone)
+{
+    if (!outer[0])
+        return true;
+    for (unsigned i = 0; i <= policy->n_zones; i++) { // no further, should they lie in a ring
+        if (strcmp(outer, zone) == 0)
+            return true;
+        const struct fg_zone_rules *rules = fg_policy_zone(policy, zone);
+        if (!rules)
+            return false;
+        zone = rules->within;
+    }
+    return false;
 }

@@ -44,9 +44,30 @@ bool fg_request_text(const struct fg_json *object, const char *name, char *ret, 
     return true;
 }
 
-bool fg_request_id(const struct fg_json *object, char ret[FG_SUBJECT_ID])
+bool fg_request_id(const struct fg_request *request, const struct fg_json *object,
+                   char ret[FG_SUBJECT_ID])
 {
-    return fg_request_text(object, "subject", ret, FG_SUBJECT_ID) && fg_subject_id_ok(ret);
+    char given[FG_SUBJECT_ID] = "";
+    const char *firm = request->control->firm;
+    if (!fg_request_text(object, "subject", given, sizeof given) || !fg_subject_id_ok(given))
+        return false;
+    int length = firm ? snprintf(ret, FG_SUBJECT_ID, "%s:%s", firm, given)
+                      : snprintf(ret, FG_SUBJECT_ID, "%s", given);
+    return length < FG_SUBJECT_ID;
+}
+
+bool fg_request_owns(const struct fg_request *request, const char *id)
+{
+    const char *firm = request->control->firm;
+    size_t length = firm ? strlen(firm) : 0;
+    return !firm || (strncmp(id, firm, length) == 0 && id[length] == ':');
+}
+
+const char *fg_request_own_id(const struct fg_request *request, const char *id)
+{
+    return request->control->firm && fg_request_owns(request, id)
+               ? id + strlen(request->control->firm) + 1
+               : id;
 }
 
 fg_refusal fg_request_check_model(struct fg_request *r)

@@ -39,7 +39,13 @@ fg_refusal fg_refuse_storage(struct fg_request *request, int code);
 // Members of an object. False: there, but not as it should be. Absent leaves *ret as it is, but for
 // the id, which must be there.
 bool fg_request_text(const struct fg_json *object, const char *name, char *ret, size_t size);
-bool fg_request_id(const struct fg_json *object, char ret[FG_SUBJECT_ID]);
+// In a firm's door the id is the firm's name, a colon, and the one that was given.
+bool fg_request_id(const struct fg_request *request, const struct fg_json *object,
+                   char ret[FG_SUBJECT_ID]);
+// The id as the asker knows it.
+const char *fg_request_own_id(const struct fg_request *request, const char *id);
+// Whether the id is one of the asker's.
+bool fg_request_owns(const struct fg_request *request, const char *id);
 
 // The header's model and dimension against the matcher's card.
 fg_refusal fg_request_check_model(struct fg_request *request);
@@ -51,6 +57,14 @@ bool fg_request_vector(const void *bytes, size_t length, uint32_t dimension, flo
 fg_refusal fg_request_enrol(struct fg_request *request);
 fg_refusal fg_request_enrol_many(struct fg_request *request);
 fg_refusal fg_request_delete(struct fg_request *request);
+// request_lane.c: payments, PINs, documents, waking.
+fg_refusal fg_request_pay(struct fg_request *request);
+fg_refusal fg_request_pay_cancel(struct fg_request *request);
+fg_refusal fg_request_payment(struct fg_request *request);
+fg_refusal fg_request_pin(struct fg_request *request);
+fg_refusal fg_request_check(struct fg_request *request);
+fg_refusal fg_request_wake(struct fg_request *request);
+
 // After the change: what the search needs to know of it, and the rest of the reply.
 void fg_request_settle(struct fg_request *request);
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The requests that change the gallery.
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/calendar.h"
 #include "matcher/calibrate.h"
 #include "matcher/request.h"
 
@@ -44,12 +46,37 @@ static bool read_words(const struct fg_json *object, const char *name, char ret[
     return true;
 }
 
+// A firm's customer has its tag, by which the firm's lanes find them, and no other firm's.
+static fg_refusal mark_customer(struct fg_request *r, struct fg_subject *subject)
+{
+    static const char prefix[] = "firm:";
+    if (!r->control->firm)
+        return NULL;
+    for (unsigned i = 0; i < subject->n_tags; i++)
+        if (strncmp(subject->tags[i], prefix, sizeof prefix - 1) == 0)
+            return fg_refuse(r, "bad_request", "the tag firm: is the matcher's own to give");
+    if (subject->n_tags == FG_SUBJECT_LISTS)
+        return fg_refuse(r, "bad_request", "at most 15 tags: the firm's own is one more");
+    int length = snprintf(subject->tags[subject->n_tags++], FG_SUBJECT_WORD, "%s%s", prefix,
+                          r->control->firm);
+    return length < FG_SUBJECT_WORD ? NULL : fg_refuse(r, "failed", "the firm's name is too long");
+}
+
+// A day that has come, wherever on Earth.
+static bool read_born(const struct fg_request *r, const struct fg_json *object, int32_t *ret)
+{
+    const struct fg_json *born = fg_json_get(object, "born");
+    const char *text = fg_json_string(born);
+    *ret = text ? fg_day_read(text) : FG_NO_BIRTH;
+    return !born || (*ret != FG_NO_BIRTH && *ret <= (int64_t)(r->realtime_s / 86400) + 1);
+}
+
 static fg_refusal read_subject(struct fg_request *r, const struct fg_json *object,
                                struct fg_subject *subject)
 {
     subject->model = r->control->card->id;
     subject->enrolled_s = r->realtime_s;
-    if (!fg_request_id(object, subject->id))
+    if (!fg_request_id(r, object, subject->id))
         return fg_refuse(r, "bad_request", FG_BAD_ID);
     if (!read_seconds(object, "valid_from", &subject->valid_from_s) ||
         !read_seconds(object, "valid_until", &subject->valid_until_s))
@@ -65,7 +92,9 @@ static fg_refusal read_subject(struct fg_request *r, const struct fg_json *objec
         !read_reference(object, "guardian", subject->guardian))
         return fg_refuse(r, "bad_request",
                          "consent and guardian are references of 1 to 63 of [A-Za-z0-9._:@-]");
-    return NULL;
+    if (!read_born(r, object, &subject->born))
+        return fg_refuse(r, "bad_request", "born is a date that has come, written YYYY-MM-DD");
+    return mark_customer(r, subject);
 }
 
 // ---- vectors ------------------------------------------------------------------------------------
@@ -241,7 +270,7 @@ fg_refusal fg_request_enrol_many(struct fg_request *r)
 
 fg_refusal fg_request_delete(struct fg_request *r)
 {
-    if (!fg_request_id(r->header, r->id))
+    if (!fg_request_id(r, r->header, r->id))
         return fg_refuse(r, "bad_request", FG_BAD_ID);
     r->change = (struct fg_change){.id = r->id};
     return NULL;

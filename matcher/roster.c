@@ -502,13 +502,15 @@ const char *fg_roster_search(struct fg_roster *roster, const float *probe, float
 }
 
 enum fg_access fg_roster_refusal(const struct fg_roster *roster, const float *probe, float score,
-                                 const char *lane, uint64_t realtime_s)
+                                 const char *lane, uint64_t realtime_s, const char **ret_id)
 {
     struct fg_candidate best = {0};
     struct fg_index_query query = {.probe = probe, .threshold = score, .best = &best, .k = 1};
     int r = fg_index_search(roster->index, &query, 1, NULL);
-    return r == 0 && query.found ? access_of(entry_of(roster, best.slot), lane, realtime_s)
-                                 : FG_ACCESS_OPEN;
+    const struct entry *entry = r == 0 && query.found ? entry_of(roster, best.slot) : NULL;
+    if (ret_id)
+        *ret_id = entry ? entry->id : NULL;
+    return entry ? access_of(entry, lane, realtime_s) : FG_ACCESS_OPEN;
 }
 
 unsigned fg_roster_page(const struct fg_roster *roster, const char *after, const char **ret,

@@ -64,9 +64,9 @@ const char *fg_roster_search(struct fg_roster *roster, const float *probe, float
                              const char *lane, uint64_t realtime_s);
 
 // Why the best subject at or above the score, open or not, may not pass; FG_ACCESS_OPEN when there
-// is none. For the reason of a denial alone.
+// is none. *ret_id (NULL: not asked for) is who it is, or NULL. For the reason of a denial alone.
 enum fg_access fg_roster_refusal(const struct fg_roster *roster, const float *probe, float score,
-                                 const char *lane, uint64_t realtime_s);
+                                 const char *lane, uint64_t realtime_s, const char **ret_id);
 
 // Whether the roster has this member: its template bit for bit, and found by a search with itself,
 // among all when `whole` (else by its slot alone, which is quick). 0; -ENOENT: not there; -EBADMSG:

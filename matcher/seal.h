@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sealing over libsodium: XChaCha20-Poly1305 (IETF draft-irtf-cfrg-xchacha-03), whose 24-byte
-// nonces may be drawn at random; random bytes, locked memory, hex. Any thread, after fg_seal_init.
+// Cryptography over libsodium: sealing by XChaCha20-Poly1305 (IETF draft-irtf-cfrg-xchacha-03, over
+// RFC 8439), whose 24-byte nonces may be drawn at random; signatures by Ed25519 (RFC 8032); digests
+// by BLAKE2b (RFC 7693); passwords by argon2id (RFC 9106); random bytes, locked memory, hex. Any
+// thread, after fg_seal_init.
 #ifndef FG_SEAL_H
 #define FG_SEAL_H
 
@@ -15,6 +17,12 @@ extern "C" {
 #define FG_SEAL_NONCE 24
 #define FG_SEAL_INPUT 16
 #define FG_SEAL_TAG   16 // by which sealed bytes are longer than plain ones
+
+#define FG_SEAL_SEED      32 // bytes of a signing key
+#define FG_SEAL_PUBLIC    32 // of the key that checks its signatures
+#define FG_SEAL_SIGNATURE 64
+#define FG_SEAL_DIGEST    32
+#define FG_SEAL_PASSWORD  128 // of a password's hash, with its NUL
 
 // Once before anything else (again is harmless). 0, or -EIO: no source of random bytes.
 int fg_seal_init(void);
@@ -32,6 +40,23 @@ int fg_unseal(const uint8_t key[FG_SEAL_KEY], const uint8_t nonce[FG_SEAL_NONCE]
 // draft); without the key the results look random.
 void fg_seal_derive(const uint8_t key[FG_SEAL_KEY], const uint8_t input[FG_SEAL_INPUT],
                     uint8_t ret[FG_SEAL_KEY]);
+
+// Signs with the key of a seed that was drawn at random. One message has one signature.
+void fg_seal_sign(const uint8_t seed[FG_SEAL_SEED], const void *message, size_t length,
+                  uint8_t ret[FG_SEAL_SIGNATURE]);
+void fg_seal_sign_public(const uint8_t seed[FG_SEAL_SEED], uint8_t ret[FG_SEAL_PUBLIC]);
+// 0, or -EKEYREJECTED: another key, other bytes, or a signature that fg_seal_sign never makes.
+int fg_seal_sign_check(const uint8_t key[FG_SEAL_PUBLIC], const void *message, size_t length,
+                       const uint8_t signature[FG_SEAL_SIGNATURE]);
+
+void fg_seal_digest(const void *bytes, size_t length, uint8_t ret[FG_SEAL_DIGEST]);
+
+// A PIN or password as argon2id's own text, salt and cost within ("$argon2id$v=19$m=..."), at
+// libsodium's interactive cost: 64 MiB of memory for the call, so not on a thread that people wait
+// for. -ENOMEM.
+int fg_seal_password_hash(const char *password, char ret[FG_SEAL_PASSWORD]);
+// 0: the password is the hash's. -EKEYREJECTED: another one; -EBADMSG: not such a hash; -ENOMEM.
+int fg_seal_password_check(const char *hash, const char *password);
 
 void fg_seal_random(void *ret, size_t length);
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "matcher/subject.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-#define PACK_VERSION 1
+#include "common/calendar.h"
+
+enum { PACK_FIRST = 1, PACK_BORN = 2, PACK_VERSION = PACK_BORN };
 
 // ---- words --------------------------------------------------------------------------------------
 
@@ -187,6 +190,28 @@ static bool reference_ok(const char *reference)
     return reference[0] == '\0' || fg_subject_id_ok(reference);
 }
 
+int fg_subject_born_ok(int32_t born)
+{
+    static const struct fg_date first = {1800, 1, 1}, last = {9999, 12, 31};
+    return born == FG_NO_BIRTH || (born >= fg_day_of(first) && born <= fg_day_of(last));
+}
+
+// The form alone: what the hash is worth shows when a PIN is compared.
+static bool pin_ok(const void *pin, size_t length)
+{
+    static const char start[] = "$argon2id$";
+    const uint8_t *at = pin;
+    if (length == 0)
+        return true;
+    if (length >= FG_SUBJECT_PIN || length < sizeof start ||
+        memcmp(pin, start, sizeof start - 1) != 0)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum(at[i]) && !memchr("$=,+/.", at[i], 6))
+            return false;
+    return true;
+}
+
 static bool window_ok(uint64_t from_s, uint64_t until_s)
 {
     return from_s == 0 || until_s == 0 || from_s <= until_s;
@@ -201,7 +226,8 @@ static bool subject_ok(const struct fg_subject *s)
 {
     if (!fg_subject_id_ok(s->id) || !reference_ok(s->consent) || !reference_ok(s->guardian))
         return false;
-    if (!counts_ok(s->dimension, s->n_sources))
+    if (!counts_ok(s->dimension, s->n_sources) || !fg_subject_born_ok(s->born) ||
+        !pin_ok(s->pin, strnlen(s->pin, sizeof s->pin)))
         return false;
     if (!window_ok(s->valid_from_s, s->valid_until_s) || !words_ok(s->lanes, s->n_lanes) ||
         !words_ok(s->tags, s->n_tags))
@@ -214,8 +240,9 @@ static bool subject_ok(const struct fg_subject *s)
 
 // ---- packing ------------------------------------------------------------------------------------
 // version u8, model u64, dimension u16, enrolled, valid_from, valid_until u64, id, consent,
-// guardian, lanes, tags, average, sources. A word is a length u8 and its bytes, a list a count u8
-// and its words, a template its values alone: the scale follows from them.
+// guardian, from version 2 on born i32 and pin, lanes, tags, average, sources. A word is a length
+// u8 and its bytes, a list a count u8 and its words, a template its values alone: the scale follows
+// from them.
 
 struct writer {
     uint8_t *at;
@@ -247,7 +274,8 @@ static void write_words(struct writer *w, const char words[][FG_SUBJECT_WORD], u
         write_word(w, words[i]);
 }
 
-_Static_assert(64 + 3 * FG_SUBJECT_ID + 2 * (1 + FG_SUBJECT_LISTS * FG_SUBJECT_WORD) + 1 +
+_Static_assert(64 + 3 * FG_SUBJECT_ID + FG_SUBJECT_PIN +
+                       2 * (1 + FG_SUBJECT_LISTS * FG_SUBJECT_WORD) + 1 +
                        (1 + FG_SUBJECT_SOURCES) * FG_TEMPLATE_MAX <=
                    FG_SUBJECT_BYTES,
                "the longest subject fits");
@@ -266,6 +294,8 @@ int fg_subject_pack(const struct fg_subject *s, uint8_t bytes[FG_SUBJECT_BYTES])
     write_word(&w, s->id);
     write_word(&w, s->consent);
     write_word(&w, s->guardian);
+    write_number(&w, (uint32_t)s->born, 4);
+    write_word(&w, s->pin);
     write_words(&w, s->lanes, s->n_lanes);
     write_words(&w, s->tags, s->n_tags);
     write_bytes(&w, s->average.values, s->dimension);
@@ -291,8 +321,9 @@ struct list {
 struct view {
     uint64_t model, enrolled_s, valid_from_s, valid_until_s;
     uint32_t dimension;
+    int32_t born;
     unsigned n_sources;
-    struct span id, consent, guardian, average, sources;
+    struct span id, consent, guardian, pin, average, sources;
     struct list lanes, tags;
 };
 
@@ -351,11 +382,24 @@ static bool templates_ok(const struct view *v)
     return scale_of(values_of(v->average, 0, v->dimension), v->dimension) > 0;
 }
 
+static void read_born(struct reader *r, uint64_t version, struct view *ret)
+{
+    ret->born = FG_NO_BIRTH;
+    ret->pin = (struct span){r->at, 0};
+    if (version < PACK_BORN)
+        return;
+    ret->born = (int32_t)(uint32_t)read_number(r, 4);
+    ret->pin = read_span(r, (size_t)read_number(r, 1));
+    if (!fg_subject_born_ok(ret->born) || !pin_ok(ret->pin.at, ret->pin.length))
+        r->bad = true;
+}
+
 // All that pack would have checked.
 static int view_packed(const uint8_t *bytes, size_t length, struct view *ret)
 {
     struct reader r = {bytes, bytes + length, false};
-    if (read_number(&r, 1) != PACK_VERSION)
+    uint64_t version = read_number(&r, 1);
+    if (version < PACK_FIRST || version > PACK_VERSION)
         return -EBADMSG;
     ret->model = read_number(&r, 8);
     ret->dimension = (uint32_t)read_number(&r, 2);
@@ -365,6 +409,7 @@ static int view_packed(const uint8_t *bytes, size_t length, struct view *ret)
     ret->id = read_word(&r, FG_SUBJECT_ID, false);
     ret->consent = read_word(&r, FG_SUBJECT_ID, true);
     ret->guardian = read_word(&r, FG_SUBJECT_ID, true);
+    read_born(&r, version, ret);
     read_list(&r, &ret->lanes);
     read_list(&r, &ret->tags);
     ret->average = read_span(&r, ret->dimension);
@@ -405,6 +450,8 @@ int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *re
     copy_word(v.id, ret->id);
     copy_word(v.consent, ret->consent);
     copy_word(v.guardian, ret->guardian);
+    copy_word(v.pin, ret->pin);
+    ret->born = v.born;
     ret->n_lanes = v.lanes.count;
     ret->n_tags = v.tags.count;
     for (unsigned i = 0; i < v.lanes.count; i++)

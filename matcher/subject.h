@@ -18,6 +18,8 @@ extern "C" {
 #define FG_SUBJECT_WORD    32 // bytes of a lane or tag with its NUL; same characters
 #define FG_SUBJECT_SOURCES 5
 #define FG_TEMPLATE_MAX    1024
+#define FG_SUBJECT_PIN     128       // bytes of a hashed PIN with its NUL
+#define FG_NO_BIRTH        INT32_MIN // the date of birth is not known
 
 // The canonical template: value i is scale * values[i], and scale makes the whole vector's length
 // 1, so that a dot product with a unit probe is the cosine.
@@ -36,6 +38,8 @@ struct fg_subject {
     char tags[FG_SUBJECT_LISTS][FG_SUBJECT_WORD];
     char consent[FG_SUBJECT_ID];  // reference to the record of consent; may be empty
     char guardian[FG_SUBJECT_ID]; // reference to a guardian's consent; may be empty
+    int32_t born;                 // days since 1970-01-01 (common/calendar.h), or FG_NO_BIRTH
+    char pin[FG_SUBJECT_PIN];     // argon2id in libsodium's string form ("$argon2id$..."); or empty
     struct fg_template average;
     unsigned n_sources;
     struct fg_template sources[FG_SUBJECT_SOURCES];
@@ -43,6 +47,7 @@ struct fg_subject {
 
 int fg_subject_id_ok(const char *id);     // 1 or 0
 int fg_subject_word_ok(const char *word); // 1 or 0
+int fg_subject_born_ok(int32_t born);     // 1: a day of the years 1800 to 9999, or FG_NO_BIRTH
 
 // Quantises a vector (any length but zero; finite) to the canonical template.
 // -EINVAL for NaN, infinity, a zero vector or a dimension out of range.
@@ -63,9 +68,9 @@ void fg_subject_member(const struct fg_subject *subject, char words[FG_SUBJECT_W
 #define FG_SUBJECT_BYTES 8192 // most bytes of a packed subject
 
 // To and from the bytes that are sealed (little-endian, versioned). pack returns the length.
-// pack: -EINVAL for a bad id, word, reference, count, window (from after until) or a template whose
-// scale does not make its length 1. unpack: -EBADMSG for anything that pack would not have written;
-// *ret is undefined then.
+// pack: -EINVAL for a bad id, word, reference, birth, PIN, count, window (from after until) or a
+// template whose scale does not make its length 1. unpack: -EBADMSG for anything that pack would
+// not have written, now or in version 1, which had neither birth nor PIN; *ret is undefined then.
 int fg_subject_pack(const struct fg_subject *subject, uint8_t bytes[FG_SUBJECT_BYTES]);
 int fg_subject_unpack(const uint8_t *bytes, size_t length, struct fg_subject *ret);
 

@@ -182,22 +182,49 @@ static int decode_jpeg(struct fg_image *image, const uint8_t *bytes, size_t leng
     return code;
 }
 
-int fg_image_decode(struct fg_image *image, const void *bytes, size_t length, struct fg_error *err)
+static bool starts_with(const uint8_t *bytes, size_t length, const void *start, size_t count)
+{
+    return length >= count && memcmp(bytes, start, count) == 0;
+}
+
+enum fg_image_kind fg_image_kind(const uint8_t *bytes, size_t length)
 {
     static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    const uint8_t *first = bytes;
+    static const uint8_t jp2[12] = {0, 0, 0, 12, 'j', 'P', ' ', ' ', '\r', '\n', 0x87, '\n'};
+    static const uint8_t jpeg[3] = {0xff, 0xd8, 0xff}, j2k[4] = {0xff, 0x4f, 0xff, 0x51};
+    if (starts_with(bytes, length, jpeg, sizeof jpeg))
+        return FG_IMAGE_JPEG;
+    if (starts_with(bytes, length, png, sizeof png))
+        return FG_IMAGE_PNG;
+    if (starts_with(bytes, length, jp2, sizeof jp2))
+        return FG_IMAGE_JP2;
+    return starts_with(bytes, length, j2k, sizeof j2k) ? FG_IMAGE_J2K : FG_IMAGE_UNKNOWN;
+}
+
+static int decode_kind(struct fg_image *image, const uint8_t *bytes, size_t length,
+                       struct fg_error *err)
+{
+    switch (fg_image_kind(bytes, length)) {
+    case FG_IMAGE_JPEG:
+        return decode_jpeg(image, bytes, length, err);
+    case FG_IMAGE_PNG:
+        return fg_png_decode(image, bytes, length, err);
+    case FG_IMAGE_JP2:
+    case FG_IMAGE_J2K:
+        return fg_jp2_decode(image, bytes, length, err);
+    default:
+        return fg_fail(err, -EINVAL, "neither JPEG, PNG nor JPEG 2000");
+    }
+}
+
+int fg_image_decode(struct fg_image *image, const void *bytes, size_t length, struct fg_error *err)
+{
     image->frame = (struct fg_frame){0};
     image->turned = false;
     if (length > FG_IMAGE_MAX_BYTES)
         return fg_fail(err, -EFBIG, "a picture of %zu bytes is over the limit of %u", length,
                        FG_IMAGE_MAX_BYTES);
-    int code = -EINVAL;
-    if (length >= 3 && first[0] == 0xff && first[1] == 0xd8 && first[2] == 0xff)
-        code = decode_jpeg(image, first, length, err);
-    else if (length >= sizeof png && memcmp(first, png, sizeof png) == 0)
-        code = fg_png_decode(image, first, length, err);
-    else
-        fg_fail(err, code, "neither JPEG nor PNG");
+    int code = decode_kind(image, bytes, length, err);
     if (code)
         image->frame = (struct fg_frame){0};
     return code;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Still pictures: JPEG (baseline and progressive, grey or colour, turned upright by EXIF) and PNG.
+// Still pictures: JPEG (baseline and progressive, grey or colour, turned upright by EXIF), PNG and
+// JPEG 2000 (part 1; JP2 file or bare codestream; grey, sRGB or sYCC, 1 to 16 bits).
 #ifndef FG_IMAGE_H
 #define FG_IMAGE_H
 
@@ -16,19 +17,22 @@ extern "C" {
 #define FG_IMAGE_MAX_SIDE   16384u      // pixels
 #define FG_IMAGE_MAX_PIXELS 100000000u  // refused from the header, before any allocation
 #define FG_IMAGE_MAX_BYTES  (64u << 20) // of the file
+// Of a JPEG 2000 picture: its decoder takes up to 24 bytes a pixel beside the picture's own 3.
+#define FG_IMAGE_MAX_JP2_PIXELS 16777216u
 
 struct fg_image {
     struct fg_frame frame; // planes point into memory; JPEG gives YUV or GREY (RGB when it was
-                           // stored as RGB), PNG gives RGB, transparency on white
+                           // stored as RGB), PNG gives RGB, transparency on white, JPEG 2000
+                           // gives GREY, RGB or (sYCC) YUV
     uint8_t *memory;       // owned
     size_t capacity;       // of memory; reused by the next decode into the same image
     bool turned;           // EXIF asked for it: the planes were written a second time
 };
 
 // An image starts as {0}. Decodes into it, reusing its memory; frame is upright. Failure: negative
-// errno, the image is still valid for another decode or for fg_image_finish. -EINVAL: neither JPEG
-// nor PNG, or broken (a cut-off JPEG too); -EFBIG: over a limit above, or a side of 0; -ENOTSUP:
-// CMYK (err says to convert to RGB).
+// errno, the image is still valid for another decode or for fg_image_finish. -EINVAL: none of the
+// three, or broken (a cut-off JPEG or JPEG 2000 too); -EFBIG: over a limit above, or a side of 0;
+// -ENOTSUP: CMYK (err says to convert to RGB), or a JPEG 2000 unlike any portrait.
 int fg_image_decode(struct fg_image *image, const void *bytes, size_t length, struct fg_error *err);
 // Reads the file, then the same; err names the file.
 int fg_image_load(struct fg_image *image, const char *path, struct fg_error *err);

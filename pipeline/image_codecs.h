@@ -58,6 +58,26 @@ void fg_jpeg_destroy(struct fg_jpeg *jpeg); // accepts NULL
 int fg_jpeg_decode(struct fg_jpeg *jpeg, struct fg_image *image, const uint8_t *bytes,
                    size_t length, bool upright, struct fg_error *err);
 
+// What the first bytes say.
+enum fg_image_kind { FG_IMAGE_UNKNOWN, FG_IMAGE_JPEG, FG_IMAGE_PNG, FG_IMAGE_JP2, FG_IMAGE_J2K };
+enum fg_image_kind fg_image_kind(const uint8_t *bytes, size_t length);
+
+// What the markers of one JPEG 2000 picture say, without decoding.
+struct fg_jp2_outline {
+    bool boxed;             // a JP2 file; else a bare codestream
+    size_t length;          // up to and with the codestream's end: what the decoder may see
+    uint32_t width, height; // within the limits of image.h
+    uint32_t components;    // of the codestream: 1 or 3
+};
+
+// Walks all markers that the decoder will meet. 0; -EINVAL: cut off or broken; -EFBIG: over a limit
+// of image.h; -ENOTSUP: what no portrait has and costs the decoder much memory or time (many tiles,
+// layers, precincts), or what is not part 1 of JPEG 2000.
+int fg_jp2_walk(const uint8_t *bytes, size_t length, struct fg_jp2_outline *ret,
+                struct fg_error *err);
+int fg_jp2_decode(struct fg_image *image, const uint8_t *bytes, size_t length,
+                  struct fg_error *err);
+
 int fg_png_decode(struct fg_image *image, const uint8_t *bytes, size_t length,
                   struct fg_error *err);
 

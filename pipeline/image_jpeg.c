@@ -117,7 +117,7 @@ static int read_header(struct fg_jpeg *jpeg, const uint8_t *bytes, size_t length
 {
     const struct fg_jpeg_outline *outline = &header->outline;
     if (!fg_jpeg_walk(bytes, length, &header->outline))
-        return fg_fail(err, -EINVAL, "neither JPEG nor PNG");
+        return fg_fail(err, -EINVAL, "neither JPEG, PNG nor JPEG 2000");
     int code = outline->sized ? fg_image_check_size(outline->width, outline->height, err) : 0;
     if (code)
         return code;

@@ -21,10 +21,11 @@ has() { command -v "$1" >/dev/null; }
 mkdir -p "$work/root/etc"
 if has systemd-sysusers && has systemd-tmpfiles && [ "$(id -u)" = 0 ]; then
     systemd-sysusers --root="$work/root" "$PWD/systemd/facegate.sysusers" >"$work/out" 2>&1
-    check "users are made" "facegate-camera facegate-matcher " \
+    check "users are made" "facegate-camera facegate-gate facegate-matcher " \
         "$(cut -d: -f1 "$work/root/etc/passwd" | sort | tr '\n' ' ')"
     check "nobody can log in as them" "" "$(grep -v ':/usr/sbin/nologin$' "$work/root/etc/passwd")"
-    check "cameras may publish" facegate-camera "$(sed -n 's/^facegate-probe:.*://p' "$work/root/etc/group")"
+    check "cameras and gates may publish" facegate-camera,facegate-gate "$(sed -n 's/^facegate-probe:.*://p' "$work/root/etc/group")"
+    check "gates may open GPIO chips" facegate-gate "$(sed -n 's/^facegate-gpio:.*://p' "$work/root/etc/group")"
     check "and neither decide nor ask" "" "$(sed -n 's/^facegate-\(gate\|admin\):.*://p' "$work/root/etc/group")"
     systemd-tmpfiles --root="$work/root" --create "$PWD/systemd/facegate.tmpfiles" >"$work/out" 2>&1
     id_of() { sed -n "s/^$1:[^:]*:\([0-9]*\):.*/\1/p" "$work/root/etc/$2"; }
@@ -58,6 +59,12 @@ shown conf/matcher.conf | sed -e "s|/var/lib|$work|" -e "s|/etc/facegate|conf|" 
 timeout 20 "$build/facegate-matcher" --config "$work/matcher.conf" 2>"$work/out"
 check "matcher.conf is taken with every key it shows, up to the card that is not there" \
     78:1 "$?:$(grep -c 'mobilefacenet.card: No such file' "$work/out")"
+
+shown conf/gate.conf | sed -e 's|/usr/local/bin/turnstile|/bin/true|' >"$work/gate.conf"
+"$build/facegate-gate" --lane 1 --config "$work/gate.conf" --check >"$work/out" 2>&1
+check "gate.conf is taken with every key it shows" 0:7 "$?:$(grep -c ' line ' "$work/out")"
+check "and drives nothing as it is" 78:1 \
+    "$("$build/facegate-gate" --lane 1 --config conf/gate.conf --check 2>"$work/out"; echo "$?:$(grep -c 'nothing to open' "$work/out")")"
 
 # ---- the master key
 FACEGATE_ROOT=$work/keys.d
@@ -101,7 +108,7 @@ unset FACEGATE_ROOT
 if [ "$build" = build ] && [ -e models/MobileFaceNet.tflite ]; then
     install_to() { env -u MAKEFLAGS make --no-print-directory install DESTDIR="$work/image" "$@" >"$work/out" 2>&1; }
     install_to -o all
-    check "settings are the machine's, whatever the prefix" "camera.conf matcher.conf profile.ini " \
+    check "settings are the machine's, whatever the prefix" "camera.conf gate.conf matcher.conf profile.ini " \
         "$(find "$work/image/etc/facegate" -type f -printf '%f\n' | sort | tr '\n' ' ')"
     check "every path follows the prefix" "" \
         "$(cd "$work/image" && grep -rnE '/usr/(bin|lib|share)/' etc usr/local/lib)"

@@ -34,15 +34,15 @@ apt-get update >/dev/null 2>&1
 quietly "they install" apt-get install -y ./now/*.deb
 cp out installing
 check "without a word of failure" "" "$(grep -iE 'warn|fail|error|unknown|cannot' installing)"
-check "the programs start" "0 0 0" \
-    "$(for p in facegate facegate-camera facegate-matcher; do $p --version >/dev/null 2>&1 || echo $p; echo $?; done | tr '\n' ' ' | sed 's/ $//')"
-check "the users are there" "facegate-camera facegate-matcher" "$(getent passwd facegate-camera facegate-matcher | cut -d: -f1 | tr '\n' ' ' | sed 's/ $//')"
+check "the programs start" "0 0 0 0" \
+    "$(for p in facegate facegate-camera facegate-gate facegate-matcher; do $p --version >/dev/null 2>&1 || echo $p; echo $?; done | tr '\n' ' ' | sed 's/ $//')"
+check "the users are there" "facegate-camera facegate-gate facegate-matcher" "$(getent passwd facegate-camera facegate-gate facegate-matcher | cut -d: -f1 | tr '\n' ' ' | sed 's/ $//')"
 check "the sockets' folders are" "2750 facegate-matcher facegate-gate" "$(stat -c '%a %U %G' /run/facegate/gate)"
 check "nothing is enabled" "" "$(find /etc/systemd/system -name '*facegate*')"
-check "systemd knows the units" "static static static static disabled" \
-    "$(systemctl is-enabled facegate-camera@.service facegate-matcher.service facegate-master-key.service facegate-shared-names.service facegate.target 2>/dev/null | tr '\n' ' ' | sed 's/ $//')"
+check "systemd knows the units" "static disabled static static static disabled" \
+    "$(systemctl is-enabled facegate-camera@.service facegate-gate@.service facegate-matcher.service facegate-master-key.service facegate-shared-names.service facegate.target 2>/dev/null | tr '\n' ' ' | sed 's/ $//')"
 check "an image has no key yet: each machine makes its own" "" "$(ls /etc/credstore.encrypted)"
-check "settings are files that dpkg asks about" "/etc/facegate/camera.conf /etc/facegate/matcher.conf /etc/facegate/profile.ini" \
+check "settings are files that dpkg asks about" "/etc/facegate/camera.conf /etc/facegate/gate.conf /etc/facegate/matcher.conf /etc/facegate/profile.ini" \
     "$(dpkg-query -W -f '${Conffiles}\n' facegate | awk 'NF {print $1}' | sort | tr '\n' ' ' | sed 's/ $//')"
 udev=$(sed -n 's|.*"\(/[^ ]*/facegate-camera-name\).*|\1|p' /lib/udev/rules.d/60-facegate.rules | sort -u)
 check "the rule's program is there" yes "$([ -x "$udev" ] && echo yes)"
@@ -77,6 +77,8 @@ check "its sockets belong to the groups" "660 facegate-admin 660 facegate-gate 6
 useradd -G facegate-admin,facegate-gate clerk
 check "an operator may ask it" "" "$(as clerk timeout 20 facegate status >out 2>&1 || cat out)"
 check "a camera may not" no "$(as facegate-camera timeout 20 facegate status >out 2>&1 && echo yes || echo no)"
+check "a gate may listen and report, and not ask" "yes yes no" \
+    "$(as facegate-gate test -w /run/facegate/gate/decision.sock && echo yes) $(as facegate-gate test -w /run/facegate/probe/probe.sock && echo yes) $(as facegate-gate timeout 20 facegate status >out 2>&1 && echo yes || echo no)"
 check "nor replace its socket" no "$(as facegate-camera rm -f /run/facegate/probe/probe.sock 2>/dev/null && echo yes || echo no)"
 check "a camera may publish" yes "$(as facegate-camera test -w /run/facegate/probe/probe.sock && echo yes)"
 kill $matcher
@@ -98,7 +100,7 @@ check "the key stays" "$sum" "$(cksum <$key)"
 # ---- removed, and back
 echo SN1 >/etc/facegate/shared-names
 quietly "they are removed" apt-get remove -y facegate facegate-models
-check "the programs are gone" "" "$(ls /usr/bin/facegate* /usr/share/facegate /lib/systemd/system/facegate* /lib/udev/rules.d/60-facegate.rules 2>/dev/null)"
+check "the programs are gone" "" "$(ls /usr/bin/facegate* /usr/share/facegate /lib/systemd/system/facegate* /lib/udev/rules.d/60-facegate*.rules 2>/dev/null)"
 check "gallery, key and settings stay" "yes $sum yes" \
     "$([ -e $gallery/keys ] && echo yes) $(cksum <$key) $([ -e /etc/facegate/matcher.conf ] && echo yes)"
 quietly "they install again" apt-get install -y ./next/*.deb
@@ -109,5 +111,5 @@ quietly "they are purged" apt-get purge -y facegate facegate-models
 check "the gallery is gone" no "$([ -e /var/lib/facegate ] && echo yes || echo no)"
 check "nothing of it is left" "" \
     "$(find / -xdev \( -path /proc -o -path /sys -o -path /root -o -path /var/log -o -path /var/cache/apt \) -prune -o -iname '*facegate*' -print)"
-check "the users stay" "facegate-camera facegate-matcher" "$(getent passwd facegate-camera facegate-matcher | cut -d: -f1 | tr '\n' ' ' | sed 's/ $//')"
+check "the users stay" "facegate-camera facegate-gate facegate-matcher" "$(getent passwd facegate-camera facegate-gate facegate-matcher | cut -d: -f1 | tr '\n' ' ' | sed 's/ $//')"
 echo end

@@ -12,7 +12,10 @@ static int is_large(const uint8_t *bytes, size_t length)
 {
     struct fg_jpeg_outline outline;
     uint64_t pixels = 0;
-    if (fg_jpeg_walk(bytes, length, &outline))
+    struct fg_jp2_outline jp2;
+    if (fg_jp2_walk(bytes, length, &jp2, NULL) == 0)
+        pixels = (uint64_t)jp2.width * jp2.height;
+    else if (fg_jpeg_walk(bytes, length, &outline))
         pixels = (uint64_t)outline.width * outline.height;
     else if (length >= 24)
         pixels = (uint64_t)(bytes[17] << 16 | bytes[18] << 8 | bytes[19]) *

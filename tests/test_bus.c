@@ -227,6 +227,34 @@ static void test_wait_subscriber(void **state)
     fg_socket_close(pub);
 }
 
+// A socket that publishes by connecting neither queues for a peer that is away nor counts it.
+static void test_nothing_is_kept_for_who_is_away(void **state)
+{
+    (void)state;
+    char endpoint[100];
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/away.sock", folder);
+    struct fg_socket *pub = connected(FG_SOCKET_PUB, endpoint, 16);
+    assert_int_equal(send_text(pub, "before"), 0);
+    struct fg_socket *sub = bound(FG_SOCKET_SUB, endpoint, 16);
+    assert_int_equal(fg_socket_subscribe(sub, "", 0), 0);
+    meet(pub, sub);
+    fg_socket_close(sub);
+    for (int i = 0; fg_socket_wait_subscriber(pub, 0) == 0; i++) {
+        assert_true(i < 20000);
+        usleep(1000);
+    }
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(send_text(pub, "meanwhile"), 0);
+    sub = bound(FG_SOCKET_SUB, endpoint, 16);
+    assert_int_equal(fg_socket_subscribe(sub, "", 0), 0);
+    meet(pub, sub);
+    assert_int_equal(send_text(pub, "now"), 0);
+    expect_text(sub, "now");
+    fg_socket_close(pub);
+    fg_socket_close(sub);
+    unlink(endpoint + 6);
+}
+
 static void test_receive_times_out(void **state)
 {
     (void)state;
@@ -449,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_bound_socket_file),
         cmocka_unit_test(test_lane_topics),
         cmocka_unit_test(test_wait_subscriber),
+        cmocka_unit_test(test_nothing_is_kept_for_who_is_away),
         cmocka_unit_test(test_receive_times_out),
         cmocka_unit_test(test_part_count),
         cmocka_unit_test(test_answers),

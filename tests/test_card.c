@@ -184,7 +184,7 @@ static void test_refusals(void **state)
     refused("name = tiny",
             "name = 0123456789012345678901234567890123456789012345678901234567890123456789",
             "longer than 47 bytes");
-    refused("[embedder]", "[embeder]", "in [embeder]");
+    refused("[embedder]", "[embeder]", ":16: unknown section [embeder]");
 }
 
 static void test_calibration_refusals(void **state)

@@ -186,7 +186,9 @@ static void test_unknown(void **state)
 {
     (void)state;
     refused("[a]\nname = n\n\nnmae = n\n", 4, "unknown key nmae in [a]");
-    refused("[a]\nname = n\n[z]\nname = n\n", 4, "unknown key name in [z]");
+    refused("[a]\nname = n\n[z]\nname = n\n", 3, "unknown section [z]");
+    refused("[a]\nname = n\n[z]\n", 3, "unknown section [z]"); // an empty one too
+    refused("[a]\nname = n\n[b ]\n", 3, "unknown section [b ]");
     refused("[a]\nname = n\n[b]\ncount = 3\n", 4, "unknown key count in [b]");
     refused("[a]\nname = n\n[b]\nxx_1 = 3\n", 4, "unknown key xx_1");
     refused("name = n\n[a]\n", 1, "before the first [section]");
@@ -302,7 +304,7 @@ static void test_files(void **state)
     assert_int_equal(code, -EACCES);
     assert_non_null(strstr(err.text, path));
     assert_int_equal(t.count, 77);
-    assert_int_equal(fg_conf_read(path, keys, 65, &t, &err), -EINVAL);
+    assert_int_equal(fg_conf_read(path, keys, FG_CONF_KEYS + 1, &t, &err), -EINVAL);
 }
 
 static void test_set_one(void **state)
@@ -317,6 +319,154 @@ static void test_set_one(void **state)
     assert_int_equal(t.count, 12);
     assert_int_equal(fg_conf_set(&keys[0], "12345678", &t, &err), -EINVAL);
     assert_string_equal(t.name, "");
+}
+
+// ---- named sections, listeners ------------------------------------------------------------------
+
+struct room {
+    char name[16];
+    uint64_t seats;
+    bool locked;
+};
+
+struct house {
+    uint32_t floors;
+    struct room rooms[3];
+    unsigned n_rooms;
+};
+
+static void *open_room(void *target, const char *name, struct fg_error *err)
+{
+    struct house *h = target;
+    for (unsigned i = 0; i < h->n_rooms; i++)
+        if (strcmp(h->rooms[i].name, name) == 0)
+            return &h->rooms[i];
+    if (h->n_rooms == 3 || strlen(name) >= sizeof h->rooms[0].name) {
+        fg_fail(err, -EINVAL, "[room %s] has no place", name);
+        return NULL;
+    }
+    strcpy(h->rooms[h->n_rooms].name, name);
+    return &h->rooms[h->n_rooms++];
+}
+
+static const struct fg_conf_key house_keys[] = {
+    {"house", "floors", FG_CONF_U32, .offset = offsetof(struct house, floors), .low = 1, .high = 9},
+    {"room *", "seats", FG_CONF_U64, .offset = offsetof(struct room, seats), .high = 1e15},
+    {"room *", "locked", FG_CONF_BOOL, .offset = offsetof(struct room, locked)},
+};
+static const struct fg_conf_kind house_kinds[] = {{"room", open_room}};
+static const struct fg_conf_table house_table = {house_keys, 3, house_kinds, 1};
+
+static int read_house(const char *text, struct house *ret, const struct fg_conf_listener *listener,
+                      struct fg_error *err)
+{
+    put(text, strlen(text));
+    memset(ret, 0, sizeof *ret);
+    err->text[0] = 0;
+    return fg_conf_read_table(path, &house_table, ret, listener, err);
+}
+
+static void refused_house(const char *text, unsigned line, const char *what)
+{
+    struct house h;
+    struct fg_error err;
+    char start[80];
+    snprintf(start, sizeof start, "%s:%u: ", path, line);
+    assert_int_equal(read_house(text, &h, NULL, &err), -EINVAL);
+    if (strncmp(err.text, start, strlen(start)) != 0 || !strstr(err.text, what))
+        fail_msg("\"%s\" has not \"%s\" and \"%s\"", err.text, start, what);
+}
+
+static void test_named_sections(void **state)
+{
+    (void)state;
+    struct house h;
+    struct fg_error err;
+    assert_int_equal(read_house("[house]\nfloors = 2\n[room hall]\nseats = 1000000000000000\n"
+                                "[room cellar] ; below\n[room   den]\nlocked = yes\nseats = 3\n",
+                                &h, NULL, &err),
+                     0);
+    assert_int_equal(h.n_rooms, 3);
+    assert_string_equal(h.rooms[0].name, "hall");
+    assert_true(h.rooms[0].seats == 1000000000000000u && !h.rooms[0].locked);
+    assert_string_equal(h.rooms[1].name, "cellar"); // an empty section is one
+    assert_string_equal(h.rooms[2].name, "den");
+    assert_true(h.rooms[2].seats == 3 && h.rooms[2].locked);
+    refused_house("[room]\nseats = 1\n", 1, "[room] needs a name: [room NAME]");
+    refused_house("[room  ]\n", 1, "needs a name");
+    refused_house("[rooms a]\n", 1, "unknown section [rooms a]");
+    refused_house("[room a]\n[room b]\n[room a]\n", 3, "[room a] is there twice");
+    refused_house("[room a]\nseats = 1\nlocked = no\nseats = 2\n", 4, "first in line 2");
+    refused_house("[room a]\nfloors = 1\n", 2, "unknown key floors in [room a]");
+    refused_house("[house]\nseats = 1\n", 2, "unknown key seats in [house]");
+    refused_house("[room a-name-far-too-long]\nseats = 1\n", 1, "has no place");
+    refused_house("[room a]\nseats = 1e16\n", 2, "must be from 0 to 1e+15");
+    refused_house("[room a]\nseats = .5\n", 2, "not a whole number");
+}
+
+struct told {
+    unsigned n_faults, n_met;
+    char faults[12][200], met[16][80];
+};
+
+static void on_told_met(void *context, const struct fg_conf_key *key, const void *base,
+                        const char *file, unsigned line, bool good)
+{
+    struct told *t = context;
+    assert_non_null(base);
+    assert_string_equal(file, path);
+    assert_in_range(t->n_met, 0, 15);
+    snprintf(t->met[t->n_met++], sizeof t->met[0], "%u %s%s", line, key ? key->key : "[",
+             good ? "" : " bad");
+}
+
+static void on_told_fault(void *context, const char *text)
+{
+    struct told *t = context;
+    assert_in_range(t->n_faults, 0, 11);
+    snprintf(t->faults[t->n_faults++], sizeof t->faults[0], "%s", text);
+}
+
+// With a listener every fault is told, in the order of the lines, and what is good is set.
+static void test_every_fault(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned line;
+        const char *what;
+    } faults[] = {{1, "stands before"}, {3, "must be from 1"},  {4, "unknown key x"},
+                  {5, "neither"},       {6, "unknown section"}, {9, "neither"},
+                  {12, "twice in"},     {14, "neither"}};
+    static const char *const met[] = {"2 [", "3 floors bad", "10 [", "11 seats", "13 locked"};
+    struct told told = {0};
+    const struct fg_conf_listener listener = {&told, on_told_met, on_told_fault};
+    struct house h;
+    struct fg_error err;
+    assert_int_equal(read_house("stray = 1\n[house]\nfloors = 0\nx = 1\nnonsense\n[attic]\n"
+                                "floors = 3\ny = 4\n[half\n[room a]\nseats = 5\nseats = 6\n"
+                                "locked = yes\nlast",
+                                &h, &listener, &err),
+                     -EINVAL);
+    assert_string_equal(err.text, ""); // they were all told
+    assert_int_equal(told.n_faults, 8);
+    for (size_t i = 0; i < 8; i++) {
+        char start[80];
+        snprintf(start, sizeof start, "%s:%u: ", path, faults[i].line);
+        if (strncmp(told.faults[i], start, strlen(start)) != 0 ||
+            !strstr(told.faults[i], faults[i].what))
+            fail_msg("\"%s\" has not \"%s\" and \"%s\"", told.faults[i], start, faults[i].what);
+    }
+    assert_int_equal(told.n_met, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_string_equal(told.met[i], met[i]);
+    assert_int_equal(h.floors, 0);
+    assert_true(h.rooms[0].seats == 5 && h.rooms[0].locked);
+    memset(&told, 0, sizeof told);
+    assert_int_equal(read_house("[room a]\nseats = 5\n", &h, &listener, &err), 0);
+    assert_int_equal(told.n_faults, 0);
+    assert_int_equal(fg_conf_read_table("/nowhere/x", &house_table, &h, &listener, &err), -ENOENT);
+    assert_non_null(strstr(err.text, "/nowhere/x: "));
+    assert_int_equal(told.n_faults, 0); // that is no fault of a line
 }
 
 // ---- drop-ins: path.d/NAME.conf ---------------------------------------------------------------
@@ -458,6 +608,56 @@ static void test_missing_file_with_drop_ins(void **state)
     put("", 0); // for the tear-down
 }
 
+static void test_what_can_be_salvaged(void **state)
+{
+    (void)state;
+    static const char text[] = "early = 1\n"
+                               "[a]\n"
+                               "count = 3\n"
+                               "colour = mauve\n"
+                               "nonsense\n"
+                               "count = 9\n"
+                               "ratio = much\n"
+                               "nul\0 = 1\n"
+                               "[nowhere]\n"
+                               "name = lost\n"
+                               "[b]\n"
+                               "call = refuse\n"
+                               "x_1 = kept\n"
+                               "name = good\n";
+    struct target t = {.ratio = 0.5, .colour = 1};
+    put(text, sizeof text - 1);
+    fg_conf_salvage(path, keys, N_KEYS, &t);
+    assert_int_equal(t.count, 3); // the first
+    assert_int_equal(t.colour, 1);
+    assert_true(t.ratio == 0.5);
+    assert_string_equal(t.name, ""); // its section is none, though it is required
+    assert_string_equal(t.other, "good");
+    assert_string_equal(t.calls, "x_1=kept;");
+    put_drop_in("10-a.conf", "garbage\n[a]\ncount = 5\n");
+    put_drop_in("20-b.conf", "[a]\ncount = 1\n"); // out of bounds
+    fg_conf_salvage(path, keys, N_KEYS, &t);
+    assert_int_equal(t.count, 5); // of a later file
+}
+
+static void test_a_long_line_is_passed_over(void **state)
+{
+    (void)state;
+    char text[8192];
+    struct target t = {.count = 0};
+    memset(text, 'x', sizeof text);
+    memcpy(text, "[a]\nname = ", 11);
+    memcpy(text + sizeof text - 11, "\ncount = 7\n", 11);
+    put(text, sizeof text);
+    fg_conf_salvage(path, keys, N_KEYS, &t);
+    assert_int_equal(t.count, 7);
+    assert_string_equal(t.name, "");
+    assert_int_equal(unlink(path), 0);
+    fg_conf_salvage(path, keys, N_KEYS, &t); // which is not there
+    assert_int_equal(t.count, 7);
+    put("", 0); // for the tear-down
+}
+
 static void test_folder_that_is_none(void **state)
 {
     (void)state;
@@ -494,11 +694,15 @@ int main(void)
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_set_one),
+        cmocka_unit_test(test_named_sections),
+        cmocka_unit_test(test_every_fault),
         WITH_FOLDER(test_later_files_win),
         WITH_FOLDER(test_other_names_are_no_drop_ins),
         WITH_FOLDER(test_errors_in_drop_ins),
         WITH_FOLDER(test_required_in_any_file),
         WITH_FOLDER(test_missing_file_with_drop_ins),
+        WITH_FOLDER(test_what_can_be_salvaged),
+        cmocka_unit_test(test_a_long_line_is_passed_over),
         cmocka_unit_test(test_folder_that_is_none),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -75,7 +75,9 @@ static void open_all(void)
         fg_roster_create(&(struct fg_index_options){.dimension = DIMENSION, .seed = 7}, &roster),
         0);
     assert_int_equal(fg_gallery_each(gallery, enter, NULL), 0);
-    assert_int_equal(fg_decide_create(&policy, &card, roster, ignore, NULL, &decide), 0);
+    assert_int_equal(fg_decide_create(&policy, &card, roster,
+                                      &(struct fg_decide_hooks){.emit = ignore}, &decide),
+                     0);
     control = (struct fg_control){.version = "test",
                                   .gallery = gallery,
                                   .roster = roster,
@@ -227,7 +229,8 @@ static void test_enrol_get_delete(void **state)
     accept(ask("enrol",
                OF_MODEL ",\"subject\":\"anna:1\",\"valid_from\":1600000000,"
                         "\"valid_until\":1800000000,\"lanes\":[\"l1\",\"lane\"],"
-                        "\"tags\":[\"firm-a\"],\"consent\":\"c-1\",\"guardian\":\"g-2\"",
+                        "\"tags\":[\"firm-a\"],\"consent\":\"c-1\",\"guardian\":\"g-2\","
+                        "\"born\":\"1996-02-29\"",
                two, 2));
     assert_true(searchable(0));
     struct fg_json *reply = ask("get", "\"subject\":\"anna:1\"", NULL, 0);
@@ -238,6 +241,7 @@ static void test_enrol_get_delete(void **state)
     assert_string_equal(fg_json_string(fg_json_at(fg_json_get(reply, "lanes"), 1)), "lane");
     assert_string_equal(fg_json_string(fg_json_at(fg_json_get(reply, "tags"), 0)), "firm-a");
     assert_string_equal(fg_json_get_string(reply, "guardian", ""), "g-2");
+    assert_string_equal(fg_json_get_string(reply, "born", ""), "1996-02-29");
     accept(reply);
     refuse(ask("get", "\"subject\":\"berta\"", NULL, 0), "not_found");
 
@@ -287,6 +291,12 @@ static void test_enrol_refuses(void **state)
         {OF_MODEL ",\"subject\":\"a\",\"tags\":[\"\"]", "bad_request"},
         {OF_MODEL ",\"subject\":\"a\",\"consent\":\"two words\"", "bad_request"},
         {OF_MODEL ",\"subject\":\"a\",\"guardian\":[]", "bad_request"},
+        {OF_MODEL ",\"subject\":\"a\",\"born\":\"1995-02-29\"", "bad_request"},
+        {OF_MODEL ",\"subject\":\"a\",\"born\":\"29.2.1996\"", "bad_request"},
+        {OF_MODEL ",\"subject\":\"a\",\"born\":\"\"", "bad_request"},
+        {OF_MODEL ",\"subject\":\"a\",\"born\":1996", "bad_request"},
+        {OF_MODEL ",\"subject\":\"a\",\"born\":null", "bad_request"},
+        {OF_MODEL ",\"subject\":\"a\",\"born\":\"2999-01-01\"", "bad_request"}, // to come
     };
     struct vector v = axis(0);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

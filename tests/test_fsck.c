@@ -64,7 +64,7 @@ static struct fg_gallery *open_gallery(uint64_t model)
 
 static void enrol(struct fg_gallery *gallery, const char *id, uint64_t model)
 {
-    struct fg_subject subject = {.model = model};
+    struct fg_subject subject = {.model = model, .born = FG_NO_BIRTH};
     float vector[DIMENSION];
     strcpy(subject.id, id);
     random_unit(vector, DIMENSION);

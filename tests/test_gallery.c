@@ -127,6 +127,7 @@ static void make_subject(struct fg_subject *s, const char *id, uint32_t seed)
         vector[i] = (float)(x >> 8) / 8388608.0f - 1.0f;
     }
     memset(s, 0, sizeof *s);
+    s->born = FG_NO_BIRTH;
     strcpy(s->id, id);
     s->model = MODEL;
     s->valid_until_s = seed;

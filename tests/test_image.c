@@ -578,10 +578,10 @@ static void test_png_refused(void **state)
 static void test_neither(void **state)
 {
     (void)state;
-    assert_refused_bytes("", 0, -EINVAL, "neither JPEG nor PNG");
-    assert_refused_bytes("GIF89a not one of ours", 22, -EINVAL, "neither JPEG nor PNG");
-    assert_refused_bytes("\xff\xd8", 2, -EINVAL, "neither JPEG nor PNG");
-    assert_refused_bytes("\x89PNG", 4, -EINVAL, "neither JPEG nor PNG");
+    assert_refused_bytes("", 0, -EINVAL, "neither JPEG, PNG nor JPEG 2000");
+    assert_refused_bytes("GIF89a not one of ours", 22, -EINVAL, "neither JPEG, PNG nor JPEG 2000");
+    assert_refused_bytes("\xff\xd8", 2, -EINVAL, "neither JPEG, PNG nor JPEG 2000");
+    assert_refused_bytes("\x89PNG", 4, -EINVAL, "neither JPEG, PNG nor JPEG 2000");
     assert_refused_bytes("\xff\xd8\xff\xd9", 4, -EINVAL, "truncated or broken JPEG");
     assert_refused_bytes("x", (size_t)FG_IMAGE_MAX_BYTES + 1, -EFBIG, "over the limit");
 }
@@ -606,7 +606,7 @@ static void test_load_errors(void **state)
     assert_load_fails(path, -EINVAL, "not a file"); // and does not wait for a writer
     unlink(path);
     int fd = open(path, O_CREAT | O_WRONLY, 0600);
-    assert_load_fails(path, -EINVAL, "neither JPEG nor PNG");
+    assert_load_fails(path, -EINVAL, "neither JPEG, PNG nor JPEG 2000");
     assert_int_equal(ftruncate(fd, (off_t)FG_IMAGE_MAX_BYTES + 1), 0);
     assert_load_fails(path, -EFBIG, "limit");
     close(fd);

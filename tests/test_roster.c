@@ -308,7 +308,7 @@ static void ask_and_compare(struct fg_roster *roster, uint64_t now)
         if (expected)
             assert_string_equal(questions[i].id, asked[i]->id);
         enum fg_access access =
-            fg_roster_refusal(roster, asked[i]->vector, 0.99f, questions[i].lane, now);
+            fg_roster_refusal(roster, asked[i]->vector, 0.99f, questions[i].lane, now, NULL);
         if (asked[i]->there)
             assert_int_equal(access == FG_ACCESS_OPEN, is_open(asked[i], lanes[i], now));
     }

@@ -206,7 +206,7 @@ static void test_folder(void **state)
     assert_next(source, 0, 64, 30);
     assert_next(source, 1, 40, 60);
     assert_next(source, 2, 20, 90);
-    assert_no_frame(source, -EBADMSG, "d.png: neither JPEG nor PNG");
+    assert_no_frame(source, -EBADMSG, "d.png: neither JPEG, PNG nor JPEG 2000");
     assert_int_equal(counts_of(source).broken, 1);
     assert_next(source, 4, 33, 120);
     assert_no_frame(source, 1, NULL);
@@ -627,7 +627,7 @@ static void test_open_errors(void **state)
     assert_file_refused("pipe", -EINVAL, "neither a file nor a folder");
     drop("pipe");
     put_text("bad.jpg", "no picture");
-    assert_file_refused("bad.jpg", -EINVAL, "neither JPEG nor PNG");
+    assert_file_refused("bad.jpg", -EINVAL, "neither JPEG, PNG nor JPEG 2000");
     drop("bad.jpg");
 }
 

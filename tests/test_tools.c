@@ -133,6 +133,11 @@ static void test_enrolment(void **state)
         -EINVAL);
     assert_int_equal(fg_enrolment_set(&e, FG_FIELD_ID, "", &err), -EINVAL);
     assert_int_equal(fg_enrolment_set(&e, FG_FIELD_ID, "x y", &err), -EINVAL);
+    assert_int_equal(fg_enrolment_set(&e, FG_FIELD_BORN, "2023-02-29", &err), -EINVAL);
+    has(err.text, "born: 2023-02-29: not a date of birth");
+    assert_string_equal(e.born, "");
+    assert_int_equal(fg_enrolment_set(&e, FG_FIELD_BORN, "2024-02-29", &err), 0);
+    assert_string_equal(e.born, "2024-02-29");
     assert_int_equal(fg_enrolment_set(&e, FG_FIELD_VALID_UNTIL, "soon", &err), -EINVAL);
     has(err.text, "valid_until");
     assert_int_equal(fg_enrolment_set(&e, FG_FIELD_VALID_FROM, "2027-02-01", &err), 0);
@@ -729,21 +734,25 @@ static void test_import_csv(void **state)
     crop(1, 0, rig_path("a, \"b\".jpg"));
     crop(5, 0, rig_path("c.jpg"));
     crop(3, 0, rig_path("d.jpg"));
-    write_roll("id,photo,photo2,valid_until,tags\r\n"
-               "anna,\"a, \"\"b\"\".jpg\",,2027-01-31,\"x y\"\r\n"
-               "berta,c.jpg,c.jpg,,\r\n"
-               "anna,c.jpg,,,\r\n"
-               "mixed,c.jpg,d.jpg,,\r\n"
-               "late,d.jpg,,someday,\r\n"
-               "none,nowhere.jpg,,,\r\n"
-               "empty,,,,\r\n");
-    want(rig_run("import", roll, "--lane", "gate-1", "--valid-until", "2030-12-31"), 1);
+    write_roll("id,photo,photo2,valid_until,tags,born\r\n"
+               "anna,\"a, \"\"b\"\".jpg\",,2027-01-31,\"x y\",2012-02-29\r\n"
+               "berta,c.jpg,c.jpg,,,\r\n"
+               "anna,c.jpg,,,,\r\n"
+               "mixed,c.jpg,d.jpg,,,\r\n"
+               "late,d.jpg,,someday,,\r\n"
+               "none,nowhere.jpg,,,,\r\n"
+               "empty,,,,,\r\n"
+               "odd,d.jpg,,,,2013-02-29\r\n");
+    want(rig_run("import", roll, "--lane", "gate-1", "--valid-until", "2030-12-31", "--born",
+                 "1990-01-02"),
+         1);
     has(rig_out, "refused: anna: line 4: the same id as in line 2");
     has(rig_out, "refused: mixed: line 5: c.jpg and d.jpg: these two photographs look like two");
     has(rig_out, "refused: late: line 6: valid_until: someday");
     has(rig_out, "refused: none: line 7: ");
     has(rig_out, "refused: empty: line 8: there is no photograph");
-    has(rig_out, "7 people: 2 enrolled");
+    has(rig_out, "refused: odd: line 9: born: 2013-02-29: not a date of birth");
+    has(rig_out, "8 people: 2 enrolled");
     want(rig_run("list", "--json"), 0);
     struct fg_json *json = rig_json();
     const struct fg_json *anna = fg_json_at(json, 0), *berta = fg_json_at(json, 1);
@@ -753,6 +762,8 @@ static void test_import_csv(void **state)
     assert_true(number(anna, "valid_until") == 1801440000);
     assert_true(number(berta, "valid_until") == 1924992000);
     assert_true(number(berta, "vectors") == 2);
+    assert_string_equal(fg_json_get_string(anna, "born", ""), "2012-02-29");
+    assert_string_equal(fg_json_get_string(berta, "born", ""), "1990-01-02");
     fg_json_destroy(json);
 }
 
@@ -911,7 +922,7 @@ static void test_verify(void **state)
     want(rig_run("verify", "models/sample1.jpg", a), 3);
     has(rig_err, "sample1.jpg: 3 faces");
     want(rig_run("verify", a, text), 4);
-    has(rig_err, "neither JPEG nor PNG");
+    has(rig_err, "neither JPEG, PNG nor JPEG 2000");
     want(rig_run("verify", "--any-quality", "--fmr", "1e-15", a, a), 4);
     has(rig_err, "calibration");
     char *card = rig_read(rig_path("models/mobilefacenet.card"));

@@ -30,6 +30,7 @@ static const char help[] =
     "  --tag TAG          repeatable\n"
     "  --consent REF      reference to the record of consent\n"
     "  --guardian REF     reference to a guardian's consent\n"
+    "  --born YYYY-MM-DD  the date of birth, for profiles with a rule of age\n"
     "  --central          take the face nearest the middle; else several faces are refused\n"
     "  --anyway           enrol photographs that look like two people\n"
     "  --timeout-ms N     wait so long for the matcher (5000)\n"

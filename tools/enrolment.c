@@ -12,7 +12,7 @@
 const char *fg_field_name(enum fg_field field)
 {
     static const char *const names[] = {"id",   "valid_from", "valid_until", "lanes",
-                                        "tags", "consent",    "guardian"};
+                                        "tags", "consent",    "guardian",    "born"};
     return names[field];
 }
 
@@ -44,6 +44,14 @@ static int add_words(const char *what, const char *text, char ret[][FG_SUBJECT_W
     return 0;
 }
 
+static int set_born(const char *text, char ret[FG_DAY_TEXT], struct fg_error *err)
+{
+    if (fg_day_read(text) == FG_NO_DAY)
+        return fg_fail(err, -EINVAL, "%.40s: not a date of birth; write 2014-01-31", text);
+    snprintf(ret, FG_DAY_TEXT, "%s", text);
+    return 0;
+}
+
 int fg_enrolment_set(struct fg_enrolment *e, enum fg_field field, const char *text,
                      struct fg_error *err)
 {
@@ -66,6 +74,9 @@ int fg_enrolment_set(struct fg_enrolment *e, enum fg_field field, const char *te
         return set_reference(name, text, e->consent, err);
     case FG_FIELD_GUARDIAN:
         return set_reference(name, text, e->guardian, err);
+    case FG_FIELD_BORN:
+        code = set_born(text, e->born, err);
+        break;
     case FG_FIELDS:
         return -EINVAL;
     }
@@ -103,4 +114,6 @@ void fg_enrolment_describe(const struct fg_enrolment *e, struct fg_json *object)
         fg_json_add_string(object, "consent", e->consent);
     if (e->guardian[0])
         fg_json_add_string(object, "guardian", e->guardian);
+    if (e->born[0])
+        fg_json_add_string(object, "born", e->born);
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "common/calendar.h"
 #include "common/error.h"
 #include "common/json.h"
 #include "matcher/subject.h"
@@ -22,6 +23,7 @@ enum fg_field {
     FG_FIELD_TAGS,
     FG_FIELD_CONSENT,
     FG_FIELD_GUARDIAN,
+    FG_FIELD_BORN, // YYYY-MM-DD
     FG_FIELDS
 };
 
@@ -34,6 +36,7 @@ struct fg_enrolment { // starts as {0}
     unsigned n_lanes, n_tags;
     char lanes[FG_SUBJECT_LISTS][FG_SUBJECT_WORD], tags[FG_SUBJECT_LISTS][FG_SUBJECT_WORD];
     char consent[FG_SUBJECT_ID], guardian[FG_SUBJECT_ID];
+    char born[FG_DAY_TEXT]; // a date, or empty
 };
 
 // Sets one field from text; lanes and tags are added to those that are there. -EINVAL, and err says

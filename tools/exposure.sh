@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
 for unit in systemd/*.service; do
-    name=$(basename "$unit" | sed 's/@\./@camera./')
+    name=$(basename "$unit" | sed 's/@\./@1./')
     cp "$unit" "$work/$name" # a template is looked at as one of its instances
     # a line that begins with the path is about what it did not understand
     if ! systemd-analyze security --offline=true --no-pager --threshold="$most" "$work/$name" \

@@ -19,6 +19,7 @@ static const struct command {
     {"import", "enrol a folder of people or a CSV", fg_command_import},
     {"list", "enrolled subjects", fg_command_list},
     {"model", "describe a model card: layers, cost, engine, time", fg_command_model},
+    {"profile", "is a profile sound, and what does it mean", fg_command_profile},
     {"status", "what matcher and cameras are doing", fg_command_status},
     {"verify", "compare two photographs (1:1)", fg_command_verify},
     {"watch", "decisions as they are made", fg_command_watch},

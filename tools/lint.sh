@@ -10,15 +10,15 @@ note() {
     bad=1
 }
 
-sources=$(find common accel pipeline matcher tools demo tests bench examples -name '*.c' 2>/dev/null | sort)
-headers=$(find common accel pipeline matcher tools demo tests bench examples -name '*.h' 2>/dev/null | sort)
+sources=$(find common accel pipeline matcher gate tools demo tests bench examples -name '*.c' 2>/dev/null | sort)
+headers=$(find common accel pipeline matcher gate tools demo tests bench examples -name '*.h' 2>/dev/null | sort)
 cpp=$(find accel pipeline tests bench -name '*.cpp' | sort)
 
 # ---- format
 # shellcheck disable=SC2086
 clang-format --dry-run --Werror $sources $headers $cpp || note "run clang-format -i on the files above"
 
-# ---- layers: common <- accel <- pipeline, common <- matcher; pipeline and matcher never meet
+# ---- layers: common <- accel <- pipeline, common <- matcher, common <- gate; these three never meet
 layer() { # folder, then what it may not include
     folder=$1
     shift
@@ -27,34 +27,40 @@ layer() { # folder, then what it may not include
         [ -z "$found" ] || note "$folder/ must not know $other/: $found"
     done
 }
-layer common accel pipeline matcher tools demo
-layer accel pipeline matcher tools demo
-layer pipeline matcher tools demo
-layer matcher accel pipeline tools demo
+layer common accel pipeline matcher gate tools demo
+layer accel pipeline matcher gate tools demo
+layer pipeline matcher gate tools demo
+layer matcher accel pipeline gate tools demo
+layer gate accel pipeline matcher tools demo
+layer tools gate
 
 # ---- a third-party header stands in one file of each program
 one_file() { # header, the only file that may have it
-    found=$(grep -l "#include <$1>" common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] tools/*.[ch] demo/*.[ch] 2>/dev/null | grep -vx "$2")
+    found=$(grep -l "#include <$1>" common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] gate/*.[ch] tools/*.[ch] demo/*.[ch] 2>/dev/null | grep -vx "$2")
     [ -z "$found" ] || note "<$1> belongs in $2 alone, not in $found"
 }
 one_file ini.h common/conf.c
 one_file cjson/cJSON.h common/json.c
 one_file zmq.h common/bus.c
 one_file xnnpack.h accel/engine_xnnpack.c
-found=$(grep -l '#include <armnn/' common/*.[ch] accel/*.[ch]* pipeline/*.[ch]* matcher/*.[ch] tools/*.[ch] 2>/dev/null |
+found=$(grep -l '#include <armnn/' common/*.[ch] accel/*.[ch]* pipeline/*.[ch]* matcher/*.[ch] gate/*.[ch] tools/*.[ch] 2>/dev/null |
     grep -vx accel/engine_armnn.cpp)
 [ -z "$found" ] || note "<armnn/...> belongs in accel/engine_armnn.cpp alone, not in $found"
-found=$(grep -l '#include <libcamera/' common/*.[ch] accel/*.[ch]* pipeline/*.[ch]* matcher/*.[ch] tools/*.[ch] 2>/dev/null |
+found=$(grep -l '#include <libcamera/' common/*.[ch] accel/*.[ch]* pipeline/*.[ch]* matcher/*.[ch] gate/*.[ch] tools/*.[ch] 2>/dev/null |
     grep -vx pipeline/libcamera_device.cpp)
 [ -z "$found" ] || note "<libcamera/...> belongs in pipeline/libcamera_device.cpp alone, not in $found"
 one_file turbojpeg.h pipeline/image_jpeg.c
 one_file jpeglib.h pipeline/jpeg_window.c
 one_file png.h pipeline/image_png.c
+one_file openjpeg-2.5/openjpeg.h pipeline/image_jp2.c
 one_file libexif/exif-data.h pipeline/image_exif.c
 one_file lmdb.h matcher/database.c
-found=$(grep -l '#include <sodium.h>' common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] tools/*.[ch] 2>/dev/null |
+found=$(grep -l '#include <sodium.h>' common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] gate/*.[ch] tools/*.[ch] 2>/dev/null |
     grep -vx -e accel/digest.c -e matcher/seal.c)
 [ -z "$found" ] || note "<sodium.h> belongs in accel/digest.c and matcher/seal.c (two programs), not in $found"
+found=$(grep -l '#include <gpiod.h>' common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] gate/*.[ch] tools/*.[ch] 2>/dev/null |
+    grep -vx -e gate/gpio_v1.c -e gate/gpio_v2.c)
+[ -z "$found" ] || note "<gpiod.h> belongs in gate/gpio_v1.c and gate/gpio_v2.c (one for each version), not in $found"
 
 # ---- functions that have no place here (git's banned.h)
 product=$(printf '%s\n' "$sources" | grep -v '^tests/')

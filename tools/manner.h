@@ -36,6 +36,7 @@ enum {
         {"tag", required_argument, NULL, FG_MANNER_FIELD + FG_FIELD_TAGS},                         \
         {"consent", required_argument, NULL, FG_MANNER_FIELD + FG_FIELD_CONSENT},                  \
         {"guardian", required_argument, NULL, FG_MANNER_FIELD + FG_FIELD_GUARDIAN},                \
+        {"born", required_argument, NULL, FG_MANNER_FIELD + FG_FIELD_BORN},                        \
         {"central", no_argument, NULL, FG_MANNER_CENTRAL},                                         \
         {"anyway", no_argument, NULL, FG_MANNER_ANYWAY},                                           \
         {"replace", no_argument, NULL, FG_MANNER_REPLACE},                                         \

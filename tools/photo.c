@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/still.h"
+
 #define STANDARD_SMALLEST 60
 
 struct fg_photographer {
@@ -43,22 +45,6 @@ void fg_photographer_destroy(struct fg_photographer *photographer)
     free(photographer);
 }
 
-static const struct fg_face *most_central(const struct fg_face *faces, int n,
-                                          const struct fg_frame *frame)
-{
-    const struct fg_face *best = NULL;
-    float nearest = INFINITY;
-    for (int i = 0; i < n; i++) {
-        float far =
-            hypotf(faces[i].x - (float)frame->width / 2, faces[i].y - (float)frame->height / 2);
-        if (far < nearest) {
-            nearest = far;
-            best = &faces[i];
-        }
-    }
-    return best;
-}
-
 static int refuse(const char *path, const struct fg_shot *shot, struct fg_error *err)
 {
     const struct fg_quality *q = &shot->quality;
@@ -83,48 +69,30 @@ static int refuse(const char *path, const struct fg_shot *shot, struct fg_error 
     }
 }
 
-static int drop_patterns(struct fg_vision *vision, const struct fg_frame *frame,
-                         struct fg_face *faces, int n)
-{
-    int kept = 0;
-    for (int i = 0; i < n; i++) {
-        int is_face = fg_vision_is_face(vision, frame, &faces[i]);
-        if (is_face < 0)
-            return is_face;
-        if (is_face)
-            faces[kept++] = faces[i];
-    }
-    return kept;
-}
-
 int fg_photo_shot(struct fg_photographer *photographer, const char *path,
                   const struct fg_photo_rule *rule, struct fg_shot *ret, struct fg_error *err)
 {
     struct fg_photographer *p = photographer;
-    struct fg_face faces[FG_FACES_MAX];
+    unsigned faces = 0;
     ret->reason = FG_REASON_NONE;
     int code = fg_image_load(&p->image, path, err);
     if (code < 0)
         return code;
-    const struct fg_frame *frame = &p->image.frame;
-    float smallest = rule->smallest > 0 ? rule->smallest : STANDARD_SMALLEST;
-    int n = fg_detect_still(fg_vision_detector(p->vision), frame, smallest, faces, FG_FACES_MAX);
-    if (n > 0 && !rule->accept)
-        n = drop_patterns(p->vision, frame, faces, n);
-    if (n < 0)
-        return fg_fail(err, n, "%s: the engine failed", path);
-    if (n == 0) {
-        ret->reason = FG_REASON_NO_FACE;
-        return fg_fail(err, -ENODATA, "%s: no face found", path);
-    }
-    if (n > 1 && !rule->central)
-        return fg_fail(err, -ENODATA,
-                       "%s: %d faces; crop the picture, or take the one in the middle with "
-                       "--central",
-                       path, n);
-    code = fg_vision_shot(p->vision, frame, most_central(faces, n, frame),
-                          rule->accept ? NULL : &photo_limits, rule->mirrored, ret);
+    const struct fg_still_rule still = {
+        .limits = rule->accept ? NULL : &photo_limits,
+        .smallest = rule->smallest > 0 ? rule->smallest : STANDARD_SMALLEST,
+        .central = rule->central,
+        .mirrored = rule->mirrored,
+    };
+    code = fg_still_shot(p->vision, &p->image.frame, &still, &faces, ret);
     if (code < 0)
         return fg_fail(err, code, "%s: the engine failed", path);
+    if (faces == 0)
+        return fg_fail(err, -ENODATA, "%s: no face found", path);
+    if (faces > 1 && !rule->central)
+        return fg_fail(err, -ENODATA,
+                       "%s: %u faces; crop the picture, or take the one in the middle with "
+                       "--central",
+                       path, faces);
     return ret->reason == FG_REASON_NONE ? 0 : refuse(path, ret, err);
 }

@@ -75,7 +75,7 @@ static int read_header(struct reader *r, const struct fg_csv_record *record, str
         if (column < 0)
             return fg_fail(err, -EINVAL,
                            "%s:%u: no such column: %.60s; there are id, photo, photo2, ..., "
-                           "valid_from, valid_until, lanes, tags, consent, guardian",
+                           "valid_from, valid_until, lanes, tags, consent, guardian, born",
                            r->path, record->line, record->fields[i]);
         if (seen[column]++ && column != COLUMN_PHOTO)
             return fg_fail(err, -EINVAL, "%s:%u: the column %s twice", r->path, record->line,

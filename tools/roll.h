@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The people to import: a folder of people (FOLDER/PERSON/PHOTOGRAPH), or a CSV whose header row
 // names its columns: id, photo, photo2, ..., valid_from, valid_until, lanes, tags, consent,
-// guardian.
+// guardian, born.
 #ifndef FG_ROLL_H
 #define FG_ROLL_H
 

@@ -17,7 +17,7 @@ KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 PACKAGES="systemd systemd-sysv udev kmod dbus procps e2fsprogs v4l-utils jq"
 # what Depends of the packages comes to
 PACKAGES="$PACKAGES libzmq5 liblmdb0 libarmnn22 libarmnn-cpuref-backend22 libturbojpeg0 libjpeg62-turbo
-libpng16-16 libexif12 libsodium23 libcjson1 libinih1 libxnnpack0 libpthreadpool0 libcamera0.0.3
+libpng16-16 libexif12 libopenjp2-7 libsodium23 libcjson1 libinih1 libxnnpack0 libpthreadpool0 libcamera0.0.3
 libcamera-ipa"
 
 fail() {
