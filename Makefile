@@ -82,7 +82,8 @@ ALL_CXXFLAGS = -std=c++17 -D_GNU_SOURCE -I. $(DEFINES) -Wall -Wextra -Wno-deprec
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
-COMMON   := bus calendar card clock conf conf_value error json log notify portrait_wire wire
+COMMON   := base45 bus calendar card clock conf conf_value error json log notify portrait_wire \
+            wire
 ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph \
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
@@ -96,18 +97,20 @@ PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture
             v4l2_buffers v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view \
             vision
 MATCHER  := announce bytes calibrate checks claims control database decide decision desk doors \
-            drain event gallery gallery_apply gallery_check gallery_load groups ids index \
-            index_avx2 index_avx512 index_c index_codes index_kernels index_neon index_rotation \
-            index_score index_search keys lanes latency ledger ledger_charges ledger_events \
-            ledger_passages ledger_state master matcher_hooks matcher_start matcher_turn pages \
-            passages passages_admit passages_settle policy policy_check policy_hours \
-            policy_read portrait presences record request request_change request_lane roster \
-            roster_check rules seal senders settings slots status subject tills timeline tracks
+            drain event gallery gallery_apply gallery_check gallery_load gallery_vault groups \
+            ids index index_avx2 index_avx512 index_c index_codes index_kernels index_neon \
+            index_rotation index_score index_search keys lanes latency ledger ledger_charges \
+            ledger_events ledger_passages ledger_state master matcher_hooks matcher_start \
+            matcher_turn pages passages passages_admit passages_settle policy policy_check \
+            policy_hours policy_read portrait presences reader record request request_change \
+            request_lane request_vault roster roster_check rules seal senders settings slots \
+            status subject tills timeline token token_keys tracks vault
 GATE     := board debounce gate_conf gpio_v1 gpio_v2 gpio_words heartbeat lamps lane output_exec \
             output_zmq outputs reports service tally verdict
-TOOLS    := args child client csv det engines enrol enrolment eval fsck import intake journal \
-            list manner model people photo placement plain plot portrait problems profile \
-            profile_words progress roll score_table status trial verify watch when
+TOOLS    := args child client csv det engines enrol enrolment eval fsck import intake issue \
+            journal list manner model pass people photo placement plain plot portrait problems \
+            profile profile_words progress qr roll score_table status trial vault verb verify \
+            watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_lane take_loop \
             take_swap take_walk tally truth view walk
 BENCH    := contest crowd figures kinds onnx peak peer served
@@ -116,24 +119,25 @@ BENCH_OF_INDEX := crew engines field flat flat_kernels large later race report r
             upkeep
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align armnn board bus calendar camera capture card choice claim client conf control \
-         decide detect document drain engine footage frame fsck gallery gate gate_conf graph \
-         image index index_kernels jp2 jpeg_window json lane lanes libcamera matcher notify \
-         passages played_camera policy portrait profile quality reports roster rules sampler \
-         shot simulate source subject swap tally tflite tools track v4l2 verdict wire
+TESTS := align armnn base45 board bus calendar camera capture card choice claim client conf \
+         control decide detect document drain engine footage frame fsck gallery gate gate_conf \
+         graph image index index_kernels jp2 jpeg_window json lane lanes libcamera matcher \
+         notify pass passages played_camera policy portrait profile profiles qr quality reports \
+         roster rules sampler seal shot simulate source subject swap tally tflite token \
+         token_keys tools track v4l2 verdict wire
 SCRIPTS      := gate setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
-TESTS_THERE  := align armnn board bus calendar capture card choice claim conf control decide \
-                document drain engine frame gallery gate gate_conf graph image index \
+TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim conf control \
+                decide document drain engine frame gallery gate gate_conf graph image index \
                 index_kernels jp2 jpeg_window json lane lanes libcamera notify passages \
-                played_camera policy quality reports roster rules sampler shot simulate source \
-                subject tflite v4l2 verdict wire
-TEST_HELPERS := dg2_maker fake_v4l2 jp2_maker operators played_chip quantise reference rig \
-                small_model tflite_builder
+                played_camera policy qr quality reports roster rules sampler seal shot simulate \
+                source subject tflite token token_keys v4l2 verdict wire
+TEST_HELPERS := dg2_maker fake_v4l2 jp2_maker lane_rig operators played_chip quantise reference \
+                rig small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.
 VM_CAMERA    := uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_redir uvc_stream
 FUZZ_HELPERS := reference small_model tflite_builder
-FUZZ         := document image jpeg_window profile subject tflite wire y4m
+FUZZ         := document image jpeg_window profile subject tflite token wire y4m
 
 MODULES := COMMON ACCEL PIPELINE MATCHER GATE TOOLS DEMO TEST_HELPERS
 lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$(subst \
@@ -143,7 +147,7 @@ objects  = $(addprefix $(BUILD)/obj/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
 archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
 LIBS     := -larmnn -lcamera -lcamera-base -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK \
-            -lpthreadpool -llmdb -lopenjp2 -lsodium -linih -lcjson -lzmq -lgpiod -lm
+            -lpthreadpool -llmdb -lopenjp2 -lqrencode -lsodium -linih -lcjson -lzmq -lgpiod -lm
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate-gate $(BUILD)/facegate
 HELPERS  := $(BUILD)/facegate-portrait
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))

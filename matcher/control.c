@@ -160,6 +160,8 @@ static const struct fg_operation operations[] = {
     {"payment", fg_request_payment, false, false, true},
     {"pin", fg_request_pin, false, false, true},
     {"check", fg_request_check, false, true, false},
+    {"vault_put", fg_request_vault_put, false, true, false},
+    {"vault_delete", fg_request_vault_delete, false, false, false},
     {"wake", fg_request_wake, false, false, true},
 };
 

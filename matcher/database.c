@@ -111,8 +111,11 @@ static int open_tables(struct fg_database *d)
 {
     const struct fg_database_options *o = &d->options;
     int code = mdb_txn_begin(d->env, NULL, o->look ? MDB_RDONLY : 0, &d->txn);
-    for (unsigned i = 0; i < o->n_tables && code == 0; i++)
+    for (unsigned i = 0; i < o->n_tables && code == 0; i++) {
         code = mdb_dbi_open(d->txn, o->tables[i], o->look ? 0 : MDB_CREATE, &d->tables[i]);
+        if (code == MDB_NOTFOUND && o->look && i > o->main_table)
+            code = 0; // of an older version, which had no such table
+    }
     if (code)
         return code;
     code = mdb_txn_commit(d->txn); // writes nothing when nothing changed

@@ -41,6 +41,13 @@ enum fg_outcome { FG_ADMIT, FG_RETRY, FG_DENY, FG_FALLBACK, FG_OUTCOMES };
 #define FG_WHY_PORTRAIT_MANY_FACES "portrait_many_faces"
 #define FG_WHY_PORTRAIT_POOR       "portrait_poor"
 
+#define FG_WHY_TOKEN_UNKNOWN "token_unknown"
+#define FG_WHY_TOKEN_FORGED  "token_forged"
+#define FG_WHY_TOKEN_EXPIRED "token_expired"
+#define FG_WHY_TOKEN_REVOKED "token_revoked"
+#define FG_WHY_TOKEN_USED    "token_used"
+#define FG_WHY_TOKEN_SCOPE   "token_scope"
+
 struct fg_decision {
     uint64_t sequence; // from 1 in a matcher's run
     char lane[FG_WIRE_NAME], source[FG_WIRE_NAME];

@@ -141,7 +141,7 @@ static int read_meta(struct fg_gallery *g, struct fg_error *err)
 
 static int open_database(struct fg_gallery *g, struct fg_error *err)
 {
-    static const char *const tables[FG_GALLERY_TABLES] = {"meta", "subjects"};
+    static const char *const tables[FG_GALLERY_TABLES] = {"meta", "subjects", "vault"};
     const struct fg_database_options options = {.directory = g->options.directory,
                                                 .what = "gallery",
                                                 .setting = "gallery_mib",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the files of the gallery share: gallery.c (opening), gallery_load.c (all records at once),
-// gallery_apply.c (changes), gallery_check.c (damage).
+// gallery_apply.c (changes), gallery_check.c (damage), gallery_vault.c (vault records).
 #ifndef FG_GALLERY_PARTS_H
 #define FG_GALLERY_PARTS_H
 
@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-enum { FG_TABLE_META, FG_TABLE_SUBJECTS, FG_GALLERY_TABLES }; // of its database
+enum { FG_TABLE_META, FG_TABLE_SUBJECTS, FG_TABLE_VAULT, FG_GALLERY_TABLES }; // of its database
 
 // Plain biometric data: only in locked memory.
 struct fg_gallery_scratch {

@@ -201,6 +201,11 @@ void fg_ledger_abort(struct fg_ledger *ledger)
     fg_database_abort(ledger->database);
 }
 
+bool fg_ledger_is_open(const struct fg_ledger *ledger)
+{
+    return ledger->open;
+}
+
 // ---- accounts
 // ------------------------------------------------------------------------------------
 

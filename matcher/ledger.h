@@ -38,6 +38,7 @@ void fg_ledger_close(struct fg_ledger *ledger); // accepts NULL
 int fg_ledger_begin(struct fg_ledger *ledger, bool writing, struct fg_error *err);
 int fg_ledger_commit(struct fg_ledger *ledger, struct fg_error *err);
 void fg_ledger_abort(struct fg_ledger *ledger);
+bool fg_ledger_is_open(const struct fg_ledger *ledger); // a transaction is
 
 // ---- events: append-only, by rising number ----
 int fg_ledger_append(struct fg_ledger *ledger, struct fg_event *event, struct fg_error *err);

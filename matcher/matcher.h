@@ -22,6 +22,7 @@
 #include "matcher/ledger.h"
 #include "matcher/passages.h"
 #include "matcher/policy.h"
+#include "matcher/reader.h"
 #include "matcher/roster.h"
 #include "matcher/settings.h"
 #include "matcher/tills.h"
@@ -46,6 +47,7 @@ struct fg_matcher { // starts zeroed, but for the two descriptors: -1
     struct fg_tills tills;
     struct fg_lanes lanes;
     struct fg_checks *checks; // mode portrait
+    struct fg_reader *reader; // modes pass and vault
     struct fg_latency latency;
     struct fg_control control; // the operator's; a firm's differs in `firm`
     uint64_t run, boot;

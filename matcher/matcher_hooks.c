@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -98,6 +99,14 @@ void fg_matcher_check_failed(void *context, const char *lane, const char *reason
     fg_decide_give_up(m->decide, lane, reason, fg_monotonic_ns(), fg_matcher_seconds());
 }
 
+static int read_token(void *context, const char *lane, const struct fg_wire_token *token,
+                      uint64_t realtime, struct fg_claim *ret, struct fg_verdict *ret_verdict)
+{
+    struct fg_matcher *m = context;
+    (void)lane;
+    return m->reader ? fg_reader_read(m->reader, token, realtime, ret, ret_verdict) : -ENOMSG;
+}
+
 struct fg_decide_hooks fg_matcher_hooks(struct fg_matcher *matcher)
 {
     return (struct fg_decide_hooks){.context = matcher,
@@ -105,6 +114,7 @@ struct fg_decide_hooks fg_matcher_hooks(struct fg_matcher *matcher)
                                     .permit = permit,
                                     .commit = commit,
                                     .explain = explain,
+                                    .claim = read_token,
                                     .compare = compare,
                                     .dismiss = dismiss};
 }

@@ -171,6 +171,19 @@ static int open_checks(struct fg_matcher *m, struct fg_error *err)
     return r < 0 ? r : watch(m->event_fd, fg_checks_fd(m->checks));
 }
 
+static int open_reader(struct fg_matcher *m, struct fg_error *err)
+{
+    const struct fg_reader_options options = {.policy = &m->policy,
+                                              .ledger = m->ledger,
+                                              .gallery = m->gallery,
+                                              .model = m->card.id,
+                                              .dimension = fg_card_template_dimension(&m->card),
+                                              .keys = m->settings.tokens};
+    if (m->policy.mode != FG_MODE_PASS && m->policy.mode != FG_MODE_VAULT)
+        return 0;
+    return fg_reader_create(&options, &m->reader, err);
+}
+
 static void set_control(struct fg_matcher *m)
 {
     m->control = (struct fg_control){.version = FG_VERSION,
@@ -199,7 +212,8 @@ static int open_decisions(struct fg_matcher *m, struct fg_error *err)
     if (r < 0)
         return r;
     r = fg_decide_create(&m->policy, &m->card, m->roster, &hooks, &m->decide);
-    return r < 0 ? fg_fail(err, r, "out of memory") : open_checks(m, err);
+    r = r < 0 ? fg_fail(err, r, "out of memory") : open_checks(m, err);
+    return r < 0 ? r : open_reader(m, err);
 }
 
 int fg_matcher_start(struct fg_matcher *m, struct fg_error *err)
@@ -229,6 +243,7 @@ void fg_matcher_finish(struct fg_matcher *m)
     fg_announce_close(&m->announcer);
     fg_bus_destroy(m->bus);
     fg_checks_destroy(m->checks);
+    fg_reader_destroy(m->reader);
     fg_decide_destroy(m->decide);
     fg_passages_destroy(m->passages);
     fg_ledger_close(m->ledger);

@@ -187,8 +187,8 @@ static int on_forced(struct fg_passages *p, const struct fg_wire_message *report
 static int hear(struct fg_passages *p, const struct fg_wire_message *report, struct fg_now now)
 {
     struct fg_passage_record passage;
-    int r = fg_ledger_passage_get(p->ledger, report->gate.run, report->gate.decision, &passage,
-                                  NULL);
+    int r =
+        fg_ledger_passage_get(p->ledger, report->gate.run, report->gate.decision, &passage, NULL);
     bool ours = r == 0 && strcmp(passage.lane, report->head.lane) == 0;
     if (r < 0 && r != -ENOENT)
         return r;

@@ -65,6 +65,10 @@ fg_refusal fg_request_pin(struct fg_request *request);
 fg_refusal fg_request_check(struct fg_request *request);
 fg_refusal fg_request_wake(struct fg_request *request);
 
+// request_vault.c: vault records.
+fg_refusal fg_request_vault_put(struct fg_request *request);
+fg_refusal fg_request_vault_delete(struct fg_request *request);
+
 // After the change: what the search needs to know of it, and the rest of the reply.
 void fg_request_settle(struct fg_request *request);
 

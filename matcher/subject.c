@@ -89,6 +89,17 @@ int fg_template_from_vector(const float *vector, uint32_t dimension, struct fg_t
     return r;
 }
 
+int fg_template_from_values(const int8_t *values, uint32_t dimension, struct fg_template *ret)
+{
+    float scale = dimension > 0 && dimension <= FG_TEMPLATE_MAX ? scale_of(values, dimension) : 0;
+    if (scale <= 0)
+        return -EINVAL;
+    memset(ret, 0, sizeof *ret);
+    memcpy(ret->values, values, dimension);
+    ret->scale = scale;
+    return 0;
+}
+
 static int add_unit(double *sum, const float *vector, uint32_t dimension)
 {
     double squares = 0;

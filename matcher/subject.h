@@ -53,6 +53,10 @@ int fg_subject_born_ok(int32_t born);     // 1: a day of the years 1800 to 9999,
 // -EINVAL for NaN, infinity, a zero vector or a dimension out of range.
 int fg_template_from_vector(const float *vector, uint32_t dimension, struct fg_template *ret);
 
+// The canonical template of values that were stored or carried: all but the scale, which follows
+// from them. -EINVAL: all are zero, or the dimension is out of range.
+int fg_template_from_values(const int8_t *values, uint32_t dimension, struct fg_template *ret);
+
 // The average template of 1..FG_SUBJECT_SOURCES unit vectors packed one after the other; also
 // fills subject->sources, n_sources, dimension. Errors as above.
 int fg_subject_set_vectors(struct fg_subject *subject, const float *vectors, unsigned count,

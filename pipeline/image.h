@@ -42,6 +42,9 @@ void fg_image_finish(struct fg_image *image); // wipes the pixels
 // bytes apart. Success: 0.
 int fg_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height,
                        uint32_t stride, struct fg_error *err);
+// 8-bit grey rows, and the size on paper: so many pixels are a metre.
+int fg_image_write_png_grey(const char *path, const uint8_t *grey, uint32_t width, uint32_t height,
+                            uint32_t stride, uint32_t per_metre, struct fg_error *err);
 // JPEG, 4:2:0, quality 1..100. *ret_bytes is malloc'd, owned by the caller.
 int fg_image_encode_jpeg(const uint8_t *rgb, uint32_t width, uint32_t height, uint32_t stride,
                          int quality, uint8_t **ret_bytes, size_t *ret_length,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libpng's simplified interface: it gives the size before anything is allocated, and turns every
-// PNG (palette, grey, 16 bit, interlaced, with alpha) into 8-bit sRGB.
+// libpng's simplified interface where it will do: it gives the size before anything is allocated,
+// and turns every PNG (palette, grey, 16 bit, interlaced, with alpha) into 8-bit sRGB.
 #include <errno.h>
 #include <fcntl.h>
 #include <png.h>
@@ -61,17 +61,59 @@ int fg_png_decode(struct fg_image *image, const uint8_t *bytes, size_t length, s
     return code;
 }
 
-static int write_stream(FILE *file, const uint8_t *rgb, uint32_t width, uint32_t height,
-                        uint32_t stride, struct fg_error *err)
+// ---- writing ------------------------------------------------------------------------------------
+
+struct page {
+    const uint8_t *pixels;
+    uint32_t width, height, stride;
+    uint32_t per_metre; // of grey ones
+};
+
+static int write_rgb(FILE *file, const struct page *page, struct fg_error *err)
 {
-    png_image png = {
-        .version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_RGB};
-    int ok = png_image_write_to_stdio(&png, file, 0, rgb, (png_int_32)stride, NULL);
+    png_image png = {.version = PNG_IMAGE_VERSION,
+                     .width = page->width,
+                     .height = page->height,
+                     .format = PNG_FORMAT_RGB};
+    int ok = png_image_write_to_stdio(&png, file, 0, page->pixels, (png_int_32)page->stride, NULL);
     int code = errno ? -errno : -EIO;
     if (!ok)
         fg_fail(err, code, "cannot be written: %s", png.message);
     png_image_free(&png);
     return ok ? 0 : code;
+}
+
+// libpng calls it in the middle of its work and must not get control back.
+static void stop(png_structp png, png_const_charp message)
+{
+    fg_fail(png_get_error_ptr(png), 0, "cannot be written: %s", message);
+    png_longjmp(png, 1);
+}
+
+// The simplified interface has no word for a size on paper.
+static int write_grey(FILE *file, const struct page *page, struct fg_error *err)
+{
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, err, stop, NULL);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    if (!info) {
+        png_destroy_write_struct(&png, NULL);
+        return fg_fail(err, -ENOMEM, "out of memory");
+    }
+    if (setjmp(png_jmpbuf(png))) {
+        int code = errno ? -errno : -EIO;
+        png_destroy_write_struct(&png, &info);
+        return code;
+    }
+    png_init_io(png, file);
+    png_set_IHDR(png, info, page->width, page->height, 8, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_pHYs(png, info, page->per_metre, page->per_metre, PNG_RESOLUTION_METER);
+    png_write_info(png, info);
+    for (uint32_t y = 0; y < page->height; y++)
+        png_write_row(png, page->pixels + (size_t)y * page->stride);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    return 0;
 }
 
 static void remove_partial(const char *path)
@@ -81,23 +123,39 @@ static void remove_partial(const char *path)
         unlink(path);
 }
 
-int fg_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height,
-                       uint32_t stride, struct fg_error *err)
+static int write_page(const char *path, const struct page *page, uint32_t pixel_bytes,
+                      int (*write)(FILE *, const struct page *, struct fg_error *),
+                      struct fg_error *err)
 {
-    int code = fg_image_check_size(width, height, err);
+    int code = fg_image_check_size(page->width, page->height, err);
     if (code)
         return code;
-    if (stride < (uint64_t)width * 3 || stride > INT32_MAX)
-        return fg_fail(err, -EINVAL, "rows of %u pixels do not fit a stride of %u", width, stride);
+    if (page->stride < (uint64_t)page->width * pixel_bytes || page->stride > INT32_MAX)
+        return fg_fail(err, -EINVAL, "rows of %u pixels do not fit a stride of %u", page->width,
+                       page->stride);
     FILE *file = fopen(path, "wbe");
     if (!file)
         return fg_fail(err, -errno, "%s: cannot be written: %s", path, strerror(errno));
     errno = 0;
-    code = write_stream(file, rgb, width, height, stride, err);
+    code = write(file, page, err);
     if (fclose(file) != 0 && code == 0)
         code = fg_fail(err, -errno, "cannot be written: %s", strerror(errno));
     if (code == 0)
         return 0;
     remove_partial(path);
     return fg_fail_prefix(err, code, "%s", path);
+}
+
+int fg_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height,
+                       uint32_t stride, struct fg_error *err)
+{
+    const struct page page = {rgb, width, height, stride, 0};
+    return write_page(path, &page, 3, write_rgb, err);
+}
+
+int fg_image_write_png_grey(const char *path, const uint8_t *grey, uint32_t width, uint32_t height,
+                            uint32_t stride, uint32_t per_metre, struct fg_error *err)
+{
+    const struct page page = {grey, width, height, stride, per_metre};
+    return write_page(path, &page, 1, write_grey, err);
 }

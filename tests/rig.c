@@ -156,30 +156,44 @@ static const char *program(const char *name)
     return path;
 }
 
+const char *rig_program(const char *name)
+{
+    return program(name);
+}
+
 void rig_start_matcher(void)
+{
+    rig_start_matcher_with("profiles/demo.ini", NULL);
+}
+
+void rig_start_matcher_with(const char *profile, const char *const *more)
 {
     char probe[128], decision[128], control[128];
     struct fg_error err = {""};
     snprintf(probe, sizeof probe, "ipc://%s/probe", folder);
     snprintf(decision, sizeof decision, "ipc://%s/decision", folder);
     snprintf(control, sizeof control, "ipc://%s/control", folder);
-    const char *const argv[] = {program("facegate-matcher"),
-                                "--gallery",
-                                rig_path("gallery"),
-                                "--profile",
-                                "profiles/demo.ini",
-                                "--model",
-                                rig_path("models/mobilefacenet.card"),
-                                "--key",
-                                rig_path("key"),
-                                "--make-key",
-                                "--probe",
-                                probe,
-                                "--decision",
-                                decision,
-                                "--control",
-                                control,
-                                NULL};
+    const char *argv[ARGS] = {program("facegate-matcher"),
+                              "--gallery",
+                              rig_path("gallery"),
+                              "--profile",
+                              profile,
+                              "--model",
+                              rig_path("models/mobilefacenet.card"),
+                              "--key",
+                              rig_path("key"),
+                              "--make-key",
+                              "--probe",
+                              probe,
+                              "--decision",
+                              decision,
+                              "--control",
+                              control};
+    unsigned n = 0;
+    while (argv[n])
+        n++;
+    while (more && *more && n < ARGS - 1)
+        argv[n++] = *more++;
     if (fg_child_start(&matcher, argv, rig_path("matcher.log"), &err) < 0)
         fail_msg("%s", err.text);
     if (rig_run("status", "--timeout-ms", "20000") != 0) {
@@ -192,6 +206,12 @@ void rig_start_matcher(void)
 void rig_stop_matcher(void)
 {
     fg_child_stop(&matcher);
+}
+
+void rig_kill_matcher(void)
+{
+    kill(matcher.pid, SIGKILL);
+    fg_child_wait(&matcher, 5000);
 }
 
 static void become(const char *const *argv, pid_t parent, const char *out, const char *err)

@@ -18,8 +18,14 @@ void rig_close(void); // ends the matcher, removes the folder
 
 bool rig_has_models(void); // the model files and sample photographs are there
 
-void rig_start_matcher(void); // and waits until it answers
+void rig_start_matcher(void); // with profiles/demo.ini, and waits until it answers
+// `more`: further words of its command line, NULL at the end; may be NULL.
+void rig_start_matcher_with(const char *profile, const char *const *more);
 void rig_stop_matcher(void);
+void rig_kill_matcher(void); // as a power cut would
+
+// The path of a built program; valid until the next call.
+const char *rig_program(const char *name);
 
 // A path in the folder; valid until rig_close.
 const char *rig_path(const char *format, ...) __attribute__((format(printf, 1, 2)));

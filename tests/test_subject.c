@@ -316,10 +316,27 @@ static void test_versions(void **state)
     assert_string_equal(s.pin, PIN);
 }
 
+static void test_template_from_values(void **state)
+{
+    (void)state;
+    float unit[64];
+    struct fg_template a, b = {.scale = 5};
+    const int8_t zeros[64] = {0};
+    random_unit(unit, 64);
+    assert_int_equal(fg_template_from_vector(unit, 64, &a), 0);
+    assert_int_equal(fg_template_from_values(zeros, 64, &b), -EINVAL);
+    assert_int_equal(fg_template_from_values(a.values, 0, &b), -EINVAL);
+    assert_int_equal(fg_template_from_values(a.values, FG_TEMPLATE_MAX + 1, &b), -EINVAL);
+    assert_true(b.scale > 4); // untouched
+    assert_int_equal(fg_template_from_values(a.values, 64, &b), 0);
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_template_from_values),
         cmocka_unit_test(test_template_keeps_direction),
         cmocka_unit_test(test_template_extremes),
         cmocka_unit_test(test_template_refusals),

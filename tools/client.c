@@ -76,28 +76,21 @@ static void pack(const float *values, size_t count, uint8_t *ret)
     }
 }
 
-static int send_request(struct fg_client *c, const char *header, const float *vectors,
-                        unsigned count, uint32_t dimension)
+// What follows the header: one part of bytes, or one part a vector.
+struct load {
+    const uint8_t *bytes;
+    size_t length; // of all parts
+    unsigned count;
+};
+
+static int send_request(struct fg_client *c, const char *header, const struct load *load)
 {
     struct fg_part parts[1 + FG_CLIENT_VECTORS] = {{header, strlen(header)}};
-    const unsigned n = count > FG_CLIENT_VECTORS ? 1 : count;
-    const size_t one = (size_t)dimension * 4;
-    uint8_t *bytes = NULL;
-    if (count * one > FG_CLIENT_BYTES)
-        return -EINVAL;
-    if (count > 0) {
-        bytes = malloc(count * one);
-        if (!bytes)
-            return -ENOMEM;
-        pack(vectors, (size_t)count * dimension, bytes);
+    for (unsigned i = 0; i < load->count; i++) {
+        const size_t one = load->length / load->count;
+        parts[1 + i] = (struct fg_part){load->bytes + i * one, one};
     }
-    for (unsigned i = 0; i < n; i++)
-        parts[1 + i] = (struct fg_part){bytes + i * one, n == count ? one : count * one};
-    int code = fg_socket_send(c->socket, parts, 1 + n);
-    if (bytes)
-        explicit_bzero(bytes, count * one);
-    free(bytes);
-    return code;
+    return fg_socket_send(c->socket, parts, 1 + load->count);
 }
 
 // The answer to the request `id`; 0 and *ret NULL when it is somebody else's.
@@ -171,23 +164,50 @@ static int wait_answer(struct fg_client *c, const char *id, struct fg_json **ret
     return fg_client_nobody(c->endpoint, err);
 }
 
-int fg_client_ask(struct fg_client *client, struct fg_json *request, const float *vectors,
-                  unsigned count, uint32_t dimension, struct fg_json **ret, struct fg_error *err)
+#define ID 48 // of a request
+
+static int post(struct fg_client *client, struct fg_json *request, const struct load *load,
+                char ret_id[ID], struct fg_error *err)
 {
-    char id[48];
-    snprintf(id, sizeof id, "%016" PRIx64 "-%" PRIu64, client->session, ++client->sequence);
-    fg_json_add_string(request, "id", id);
-    if (count > FG_CLIENT_VECTORS)
-        fg_json_add_bool(request, "packed", true);
+    snprintf(ret_id, ID, "%016" PRIx64 "-%" PRIu64, client->session, ++client->sequence);
+    fg_json_add_string(request, "id", ret_id);
     char *header = fg_json_print(request, false);
     fg_json_destroy(request);
-    int code = send_request(client, header, vectors, count, dimension);
+    int code = send_request(client, header, load);
     free(header);
     if (code == -EAGAIN) // earlier requests fill the queue: nobody takes them
         return fg_client_nobody(client->endpoint, err);
     if (code < 0)
         return fg_fail(err, code, "%s: can't send: %s", client->endpoint, strerror(-code));
-    return wait_answer(client, id, ret, err);
+    return 0;
+}
+
+static int post_vectors(struct fg_client *client, struct fg_json *request, const float *vectors,
+                        unsigned count, uint32_t dimension, char ret_id[ID], struct fg_error *err)
+{
+    const size_t length = (size_t)count * dimension * 4;
+    uint8_t *bytes = length <= FG_CLIENT_BYTES ? malloc(length + 1) : NULL;
+    if (!bytes) {
+        int code = length <= FG_CLIENT_BYTES ? -ENOMEM : -EINVAL;
+        fg_json_destroy(request);
+        return fg_fail(err, code, "%s: can't send: %s", client->endpoint, strerror(-code));
+    }
+    const struct load load = {bytes, length, count > FG_CLIENT_VECTORS ? 1 : count};
+    pack(vectors, (size_t)count * dimension, bytes);
+    if (count > FG_CLIENT_VECTORS)
+        fg_json_add_bool(request, "packed", true);
+    int code = post(client, request, &load, ret_id, err);
+    explicit_bzero(bytes, length);
+    free(bytes);
+    return code;
+}
+
+int fg_client_ask(struct fg_client *client, struct fg_json *request, const float *vectors,
+                  unsigned count, uint32_t dimension, struct fg_json **ret, struct fg_error *err)
+{
+    char id[ID];
+    int code = post_vectors(client, request, vectors, count, dimension, id, err);
+    return code == 0 ? wait_answer(client, id, ret, err) : code;
 }
 
 int fg_client_verdict(const struct fg_json *answer, struct fg_error *err)
@@ -215,11 +235,8 @@ int fg_client_verdict(const struct fg_json *answer, struct fg_error *err)
     return fg_fail(err, code, "%s", message[0] ? message : "the matcher refused, without a reason");
 }
 
-int fg_client_do(struct fg_client *client, struct fg_json *request, const float *vectors,
-                 unsigned count, uint32_t dimension, struct fg_json **ret, struct fg_error *err)
+static int settle(int code, struct fg_json *answer, struct fg_json **ret, struct fg_error *err)
 {
-    struct fg_json *answer = NULL;
-    int code = fg_client_ask(client, request, vectors, count, dimension, &answer, err);
     if (code == 0)
         code = fg_client_verdict(answer, err);
     if (code < 0)
@@ -227,6 +244,26 @@ int fg_client_do(struct fg_client *client, struct fg_json *request, const float 
     else
         *ret = answer;
     return code;
+}
+
+int fg_client_do(struct fg_client *client, struct fg_json *request, const float *vectors,
+                 unsigned count, uint32_t dimension, struct fg_json **ret, struct fg_error *err)
+{
+    struct fg_json *answer = NULL;
+    int code = fg_client_ask(client, request, vectors, count, dimension, &answer, err);
+    return settle(code, answer, ret, err);
+}
+
+int fg_client_do_part(struct fg_client *client, struct fg_json *request, const void *bytes,
+                      size_t length, struct fg_json **ret, struct fg_error *err)
+{
+    char id[ID];
+    struct fg_json *answer = NULL;
+    const struct load load = {bytes, length, 1};
+    int code = post(client, request, &load, id, err);
+    if (code == 0)
+        code = wait_answer(client, id, &answer, err);
+    return settle(code, answer, ret, err);
 }
 
 // ---- looking -----------------------------------------------------------------------------------

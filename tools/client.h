@@ -45,6 +45,10 @@ int fg_client_verdict(const struct fg_json *answer, struct fg_error *err);
 int fg_client_do(struct fg_client *client, struct fg_json *request, const float *vectors,
                  unsigned count, uint32_t dimension, struct fg_json **ret, struct fg_error *err);
 
+// The same for a request with one part of bytes.
+int fg_client_do_part(struct fg_client *client, struct fg_json *request, const void *bytes,
+                      size_t length, struct fg_json **ret, struct fg_error *err);
+
 // The sentence for -ETIMEDOUT or -EACCES on an endpoint where nobody answered.
 int fg_client_nobody(const char *endpoint, struct fg_error *err);
 

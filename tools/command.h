@@ -54,7 +54,9 @@ int fg_command_import(int argc, char **argv);
 int fg_command_list(int argc, char **argv);
 int fg_command_model(int argc, char **argv);
 int fg_command_profile(int argc, char **argv);
+int fg_command_pass(int argc, char **argv);
 int fg_command_status(int argc, char **argv);
+int fg_command_vault(int argc, char **argv);
 int fg_command_verify(int argc, char **argv);
 int fg_command_watch(int argc, char **argv);
 

@@ -20,7 +20,9 @@ static const struct command {
     {"list", "enrolled subjects", fg_command_list},
     {"model", "describe a model card: layers, cost, engine, time", fg_command_model},
     {"profile", "is a profile sound, and what does it mean", fg_command_profile},
+    {"pass", "QR codes that carry their owner's face", fg_command_pass},
     {"status", "what matcher and cameras are doing", fg_command_status},
+    {"vault", "records that only their owner's QR code opens", fg_command_vault},
     {"verify", "compare two photographs (1:1)", fg_command_verify},
     {"watch", "decisions as they are made", fg_command_watch},
 };
