@@ -4,6 +4,8 @@
 #   make check      the tests           make lint     format, cppcheck, layers, headers, manuals
 #   make bench      the figures         make fuzz     the fuzz targets, FUZZ_SECONDS each (30)
 #   make install    DESTDIR, PREFIX     make clean
+#   make examples   what integrators start from; the tests run them
+#   make po         brings the sentences' translations up to date with the sources
 #   make deb        Debian packages     make check-deb  installs and purges them in a chroot
 #
 #   make bench-index     the index beside FAISS and hnswlib; a quarter of an hour and more
@@ -96,21 +98,21 @@ PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture
             source_libcamera source_mjpeg source_v4l2 source_y4m still stop stream tlv track \
             v4l2_buffers v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view \
             vision
-MATCHER  := announce bytes calibrate checks claims control database decide decision desk doors \
-            drain event gallery gallery_apply gallery_check gallery_load gallery_vault groups \
-            ids index index_avx2 index_avx512 index_c index_codes index_kernels index_neon \
+MATCHER  := announce bytes calibrate catalogue checks claims control database decide decision \
+            desk doors drain event gallery gallery_apply gallery_check gallery_load gallery_vault \
+            groups ids index index_avx2 index_avx512 index_c index_codes index_kernels index_neon \
             index_rotation index_score index_search keys lanes latency ledger ledger_charges \
             ledger_events ledger_passages ledger_state master matcher_hooks matcher_start \
             matcher_turn pages passages passages_admit passages_settle policy policy_check \
-            policy_hours policy_read portrait presences reader record request request_change \
-            request_lane request_vault roster roster_check rules seal senders settings slots \
-            status subject tills timeline token token_keys tracks vault
+            policy_hours policy_read portrait presences reader reasons record request \
+            request_change request_lane request_vault roster roster_check rules seal senders \
+            settings slots status subject tills timeline token token_keys tracks vault words
 GATE     := board debounce gate_conf gpio_v1 gpio_v2 gpio_words heartbeat lamps lane output_exec \
             output_zmq outputs reports service tally verdict
 TOOLS    := args child client csv det engines enrol enrolment eval fsck import intake issue \
-            journal list manner model pass people photo placement plain plot portrait problems \
-            profile profile_words progress qr roll score_table status trial vault verb verify \
-            watch when
+            journal list manner model pass pay people photo placement plain plot portrait \
+            problems profile profile_words progress qr roll score_table status trial vault verb \
+            verify watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_lane take_loop \
             take_swap take_walk tally truth view walk
 BENCH    := contest crowd figures kinds onnx peak peer served
@@ -124,14 +126,14 @@ TESTS := align armnn base45 board bus calendar camera capture card choice claim 
          graph image index index_kernels jp2 jpeg_window json lane lanes libcamera matcher \
          notify pass passages played_camera policy portrait profile profiles qr quality reports \
          roster rules sampler seal shot simulate source subject swap tally tflite token \
-         token_keys tools track v4l2 verdict wire
-SCRIPTS      := gate setup udev units
+         token_keys tools track v4l2 verdict wire words
+SCRIPTS      := examples gate setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim conf control \
                 decide document drain engine frame gallery gate gate_conf graph image index \
                 index_kernels jp2 jpeg_window json lane lanes libcamera notify passages \
                 played_camera policy qr quality reports roster rules sampler seal shot simulate \
-                source subject tflite token token_keys v4l2 verdict wire
+                source subject tflite token token_keys v4l2 verdict wire words
 TEST_HELPERS := dg2_maker fake_v4l2 jp2_maker lane_rig operators played_chip quantise reference \
                 rig small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.
@@ -148,18 +150,22 @@ archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
 LIBS     := -larmnn -lcamera -lcamera-base -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK \
             -lpthreadpool -llmdb -lopenjp2 -lqrencode -lsodium -linih -lcjson -lzmq -lgpiod -lm
+# What people are told, in other languages than English: po/LANGUAGE.po
+LANGUAGES  := ja ko ru
+SENTENCES  := matcher/reasons.c matcher/words.c
+CATALOGUES := $(LANGUAGES:%=$(BUILD)/locale/%/LC_MESSAGES/facegate.mo)
 PROGRAMS := $(BUILD)/facegate-camera $(BUILD)/facegate-matcher $(BUILD)/facegate-gate $(BUILD)/facegate
 HELPERS  := $(BUILD)/facegate-portrait
 TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
-.PHONY: FORCE all setup demo demo-run check check-run check-arm64 check-debian13 check-there \
+.PHONY: FORCE all examples po setup demo demo-run check check-run check-arm64 check-debian13 check-there \
   photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel \
   bench-gallery bench-index bench-pipeline bench-sampler check-index-million fuzz install \
   uninstall deb check-deb clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(HELPERS) $(if $(SYSROOT),$(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so)
+all: $(PROGRAMS) $(HELPERS) $(CATALOGUES) $(if $(SYSROOT),$(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so)
 
 ifneq ($(SYSROOT),)
 $(SYSROOT)/.packages: tools/sysroot.sh
@@ -199,6 +205,18 @@ $(foreach m,$(MODULES),$(eval $(call archive_rule,$(m))))
 
 link = $(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $(1) -o $@
 
+$(BUILD)/locale/%/LC_MESSAGES/facegate.mo: po/%.po
+	$(call say,MSGFMT,$@)
+	$(Q)mkdir -p $(@D) && msgfmt --check --endianness=little -o $@ $<
+
+# The sentences of the sources, and what of them is to be translated anew.
+po:
+	@tools/sentences.sh po/facegate.pot $(SENTENCES)
+	@set -e; for language in $(LANGUAGES); do \
+	  msgmerge --quiet --update --backup=none --no-wrap --add-location=file \
+	    po/$$language.po po/facegate.pot; \
+	  printf '%s: ' $$language; msgfmt --check --statistics -o /dev/null po/$$language.po 2>&1; done
+
 # What each program is made of says who knows whom; archives stand in link order.
 $(BUILD)/facegate-camera: $(BUILD)/obj/pipeline/camera.o $(call archives,PIPELINE ACCEL COMMON)
 	$(call say,LINK,$@)
@@ -234,6 +252,18 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/test_%.o $(BUILD)/obj/bench/simulate.o
 	$(call say,LINK,$@)
 	$(call link,-lcmocka)
 
+# As an integrator builds them: nothing of facegate is looked for.
+examples: $(BUILD)/examples/watch
+$(BUILD)/examples/%: examples/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(WARN) $(SANFLAGS) $(CFLAGS) $< $(LDFLAGS) -lzmq -lcjson -o $@
+
+# Who scripts speak with: a camera, and a gate's matcher.
+$(BUILD)/tests/prober $(BUILD)/tests/played_matcher: $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o \
+  $(call archives,MATCHER COMMON)
+	$(call say,LINK,$@)
+	$(call link)
+
 # A backend of Arm NN that tests can break. It is loaded, not linked.
 $(BUILD)/tests/backend_toy.so: tests/backend_toy.cpp | $(SYSROOT:%=%/.packages)
 	@mkdir -p $(@D)
@@ -260,7 +290,8 @@ demo-run: $(PROGRAMS) $(BUILD)/footage $(BUILD)/demo-run
 check: setup
 	+@$(MAKE) --no-print-directory -j$(JOBS) check-run
 
-check-run: $(PROGRAMS) $(HELPERS) $(BUILD)/footage $(TEST_PROGRAMS) $(BUILD)/tests/backend_toy.so
+check-run: $(PROGRAMS) $(HELPERS) $(CATALOGUES) $(BUILD)/footage $(TEST_PROGRAMS) \
+  $(BUILD)/tests/backend_toy.so examples $(BUILD)/tests/prober $(BUILD)/tests/played_matcher
 	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
 	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
 	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)
@@ -428,6 +459,7 @@ DOCDIR      ?= $(PREFIX)/share/doc/facegate
 MANUALS  := $(wildcard man/*.[1578])
 UNITS    := $(wildcard systemd/*.service systemd/*.target)
 SETTINGS := $(wildcard conf/*)
+EXAMPLES := $(wildcard examples/*)
 RULES    := $(wildcard udev/*.rules)
 SETTLE   := systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && \
             udevadm control --reload && \
@@ -446,6 +478,8 @@ install: all
 	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(SHAREDIR)/models $(SHAREDIR)/profiles \
 	  $(UNITDIR) $(UDEVDIR)/rules.d $(SYSUSERSDIR) $(TMPFILESDIR) $(LIBEXECDIR) \
 	  $(DOCDIR)/examples $(SYSCONFDIR)/facegate)
+	for l in $(LANGUAGES); do install -D -m 644 $(BUILD)/locale/$$l/LC_MESSAGES/facegate.mo \
+	  $(DESTDIR)$(PREFIX)/share/locale/$$l/LC_MESSAGES/facegate.mo; done
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 755 udev/facegate-camera-name $(DESTDIR)$(UDEVDIR)
 	install -m 755 systemd/facegate-master-key $(HELPERS) $(DESTDIR)$(LIBEXECDIR)
@@ -453,7 +487,7 @@ install: all
 	install -m 644 profiles/*.ini profiles/*.conf $(DESTDIR)$(SHAREDIR)/profiles
 	install -m 644 systemd/facegate.sysusers $(DESTDIR)$(SYSUSERSDIR)/facegate.conf
 	install -m 644 systemd/facegate.tmpfiles $(DESTDIR)$(TMPFILESDIR)/facegate.conf
-	install -m 644 systemd/examples/*.conf $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 systemd/examples/*.conf $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples
 	for m in $(MANUALS); do \
 	  install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	sed -i -e 's|/usr/local/share/facegate|$(SHAREDIR)|g' -e 's|/usr/local/lib/facegate|$(LIBEXECDIR)|g' \
@@ -467,7 +501,8 @@ install: all
 uninstall:
 	rm -f $(PROGRAMS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/bin/%) \
 	  $(addprefix $(DESTDIR),$(UNITS:systemd/%=$(UNITDIR)/%) $(UDEVDIR)/facegate-camera-name \
-	  $(RULES:udev/%=$(UDEVDIR)/rules.d/%) $(SYSUSERSDIR)/facegate.conf $(TMPFILESDIR)/facegate.conf)
+	  $(RULES:udev/%=$(UDEVDIR)/rules.d/%) $(SYSUSERSDIR)/facegate.conf $(TMPFILESDIR)/facegate.conf \
+	  $(LANGUAGES:%=$(PREFIX)/share/locale/%/LC_MESSAGES/facegate.mo))
 	rm -rf $(addprefix $(DESTDIR),$(SHAREDIR) $(LIBEXECDIR) $(DOCDIR))
 	for m in $(MANUALS); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 

@@ -133,6 +133,7 @@ static void do_probe(struct cursor *c, struct fg_wire_probe *probe)
     do_quality(c, &probe->quality);
     do_u32(c, &has_liveness);
     do_floats(c, &liveness, 1);
+    do_u32(c, &probe->faces);
     do_u32(c, &probe->dimension);
     if (!c->out) {
         probe->has_liveness = has_liveness == 1;

@@ -83,6 +83,7 @@ struct fg_wire_probe {
     struct fg_quality quality;
     int has_liveness;                // 0: no detector, liveness is ignored
     float liveness;                  // 0..1
+    uint32_t faces;                  // seen in this frame, this one among them; 0: not counted
     uint32_t dimension;              // 1..FG_WIRE_DIMENSION
     float vector[FG_WIRE_DIMENSION]; // L2 = 1 within 1e-3, in the model's own basis
 };

@@ -342,17 +342,19 @@ static void cannot_identify(struct fg_decide *d, struct fg_track *t, uint64_t no
     publish(d, &decision);
 }
 
-static bool crowded(const struct fg_decide *d, const char *lane, uint64_t now_ns)
+// The frame's own count comes first: the other face may have no probe yet.
+static bool crowded(const struct fg_decide *d, const struct fg_track *t, uint64_t now_ns)
 {
     uint64_t window = FG_DECIDE_FACE_MS * NS_PER_MS;
-    return fg_tracks_faces(&d->tracks, lane, now_ns > window ? now_ns - window : 0) > 1;
+    return t->faces > 1 ||
+           fg_tracks_faces(&d->tracks, t->lane, now_ns > window ? now_ns - window : 0) > 1;
 }
 
 // After one more good probe; `subject` is who matches, or NULL.
 static void judge(struct fg_decide *d, struct fg_track *t, const char *subject, uint64_t now_ns,
                   uint64_t realtime_s)
 {
-    if (subject && d->policy.single && crowded(d, t->lane, now_ns))
+    if (subject && d->policy.single && crowded(d, t, now_ns))
         retry(d, t, FG_WHY_ONE_PERSON, now_ns);
     else if (subject)
         recognised(d, t, subject, NULL, now_ns, realtime_s);
@@ -394,7 +396,7 @@ static void judge_claim(struct fg_decide *d, struct fg_track *t, uint64_t now_ns
     if (!claim) {
         retry(d, t, d->policy.mode == FG_MODE_PORTRAIT ? FG_WHY_NO_REQUEST : FG_WHY_SHOW_TOKEN,
               now_ns);
-    } else if (crowded(d, t->lane, now_ns)) {
+    } else if (crowded(d, t, now_ns)) {
         retry(d, t, FG_WHY_ONE_PERSON, now_ns);
     } else if (threshold(d, t->lane, realtime_s, &score) < 0) {
         deny(d, t, FG_WHY_GALLERY_TOO_LARGE, now_ns, false);
@@ -680,6 +682,7 @@ static void on_probe(struct fg_decide *d, const struct fg_wire_message *message,
         return;
     }
     fg_track_fuse(t, probe, now_ns);
+    t->faces = probe->faces;
     t->waits = true;
     d->waiting[d->n_waiting++] = t;
     if (d->n_waiting == FG_DECIDE_BATCH)

@@ -67,6 +67,26 @@ static void add_charge(const struct fg_decision *d, struct fg_json *json)
     fg_json_add(json, "charge", charge);
 }
 
+// The reason in words, in each language; a person whom the gate can't help is sent to the staff.
+static void add_say(const struct fg_decision *d, const struct fg_decision_context *context,
+                    struct fg_json *json)
+{
+    const struct fg_saying saying = {.reason = d->reason,
+                                     .when_s = d->when_s,
+                                     .detail = d->detail,
+                                     .now_s = context->realtime_ns / 1000000000u,
+                                     .to_staff = d->outcome == FG_FALLBACK};
+    if (!context->words || !fg_why_find(d->reason))
+        return;
+    struct fg_json *say = fg_json_object();
+    for (unsigned i = 0; i < fg_words_count(context->words); i++) {
+        char text[FG_WORDS_TEXT];
+        fg_words_say(context->words, i, &saying, text);
+        fg_json_add_string(say, fg_words_language(context->words, i), text);
+    }
+    fg_json_add(json, "say", say);
+}
+
 struct fg_json *fg_decision_json(const struct fg_decision *d,
                                  const struct fg_decision_context *context)
 {
@@ -78,6 +98,7 @@ struct fg_json *fg_decision_json(const struct fg_decision *d,
     fg_json_add_string(json, "profile", context->profile);
     fg_json_add_string(json, "outcome", fg_outcome_name(d->outcome));
     fg_json_add_string(json, "reason", d->reason);
+    add_say(d, context, json);
     if (d->outcome == FG_ADMIT)
         fg_json_add_string(json, "subject", d->subject);
     if (d->outcome == FG_ADMIT)

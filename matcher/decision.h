@@ -9,7 +9,9 @@
 #include "common/json.h"
 #include "common/wire.h"
 #include "matcher/ledger.h"
+#include "matcher/reasons.h"
 #include "matcher/subject.h"
+#include "matcher/words.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,42 +19,11 @@ extern "C" {
 
 enum fg_outcome { FG_ADMIT, FG_RETRY, FG_DENY, FG_FALLBACK, FG_OUTCOMES };
 
-// Reason codes besides those of fg_reason_name(); stable: gates and consoles switch on them.
-#define FG_WHY_MATCHED             "matched"
-#define FG_WHY_NO_MATCH            "no_match"
-#define FG_WHY_MORE_EVIDENCE       "more_evidence"
-#define FG_WHY_LOW_QUALITY         "low_quality"
-#define FG_WHY_NOT_VALID_NOW       "not_valid_now"
-#define FG_WHY_WRONG_LANE          "wrong_lane"
-#define FG_WHY_MIXED_TRACK         "mixed_track"
-#define FG_WHY_GALLERY_TOO_LARGE   "gallery_too_large"
-#define FG_WHY_ONE_PERSON          "one_person"
-#define FG_WHY_SHOW_TOKEN          "show_token"
-#define FG_WHY_NO_REQUEST          "no_request"
-#define FG_WHY_OTHER_FACE          "token_other_face"
-#define FG_WHY_NO_OWNER            "token_no_owner"
-#define FG_WHY_UNKNOWN_INSIDE      "unknown_inside"
-#define FG_WHY_STORE_FULL          "store_full"
-#define FG_WHY_USED_ALREADY        "used_already"
-#define FG_WHY_MATCHER_BUSY        "matcher_busy"
-#define FG_WHY_DOCUMENT_REFUSED    "document_refused"
-#define FG_WHY_DOCUMENT_UNVERIFIED "document_unverified"
-#define FG_WHY_PORTRAIT_NO_FACE    "portrait_no_face"
-#define FG_WHY_PORTRAIT_MANY_FACES "portrait_many_faces"
-#define FG_WHY_PORTRAIT_POOR       "portrait_poor"
-
-#define FG_WHY_TOKEN_UNKNOWN "token_unknown"
-#define FG_WHY_TOKEN_FORGED  "token_forged"
-#define FG_WHY_TOKEN_EXPIRED "token_expired"
-#define FG_WHY_TOKEN_REVOKED "token_revoked"
-#define FG_WHY_TOKEN_USED    "token_used"
-#define FG_WHY_TOKEN_SCOPE   "token_scope"
-
 struct fg_decision {
     uint64_t sequence; // from 1 in a matcher's run
     char lane[FG_WIRE_NAME], source[FG_WIRE_NAME];
     enum fg_outcome outcome;
-    const char *reason;          // static
+    const char *reason;          // static: FG_WHY_..., or fg_reason_name()
     char subject[FG_SUBJECT_ID]; // empty unless admitted
     unsigned attempt;            // from 1 in a presence
     uint64_t session;
@@ -80,6 +51,7 @@ struct fg_decision_context {
     uint64_t boot;        // fg_boot_number()
     uint64_t realtime_ns; // when it is sent
     uint32_t valid_ms;
+    const struct fg_words *words; // what people are told; NULL: nothing
 };
 
 // Milliseconds from capture to decision, or negative when the clocks don't compare or no probe

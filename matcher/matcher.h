@@ -26,6 +26,7 @@
 #include "matcher/roster.h"
 #include "matcher/settings.h"
 #include "matcher/tills.h"
+#include "matcher/words.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -48,6 +49,7 @@ struct fg_matcher { // starts zeroed, but for the two descriptors: -1
     struct fg_lanes lanes;
     struct fg_checks *checks; // mode portrait
     struct fg_reader *reader; // modes pass and vault
+    struct fg_words *words;
     struct fg_latency latency;
     struct fg_control control; // the operator's; a firm's differs in `firm`
     uint64_t run, boot;

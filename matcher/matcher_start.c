@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,20 @@ static int read_policy_and_card(struct fg_matcher *m, struct fg_error *err)
     return r < 0 ? fg_fail_prefix(err, r, "%s", m->settings.profile) : 0;
 }
 
+// A gate without its sentences still opens.
+static int load_words(struct fg_matcher *m, struct fg_error *err)
+{
+    const char *languages[FG_POLICY_LANGUAGES];
+    struct fg_error why = {""};
+    for (unsigned i = 0; i < m->policy.n_languages; i++)
+        languages[i] = m->policy.languages[i];
+    int r =
+        fg_words_load(m->settings.locale, languages, m->policy.n_languages, true, &m->words, &why);
+    if (r > 0)
+        fg_log(FG_LOG_WARNING, "%s", why.text);
+    return r < 0 ? fg_fail(err, r, "%s: languages: %s", m->settings.profile, why.text) : 0;
+}
+
 static int enter(void *context, const struct fg_member *member)
 {
     struct fg_matcher *m = context;
@@ -48,8 +63,11 @@ static int watch(int epoll_fd, int fd)
 static int open_sockets(struct fg_matcher *m, struct fg_error *err)
 {
     const struct fg_settings *s = &m->settings;
-    const struct fg_decision_context about = {
-        .profile = m->policy.name, .run = m->run, .boot = m->boot, .valid_ms = m->policy.valid_ms};
+    const struct fg_decision_context about = {.profile = m->policy.name,
+                                              .run = m->run,
+                                              .boot = m->boot,
+                                              .valid_ms = m->policy.valid_ms,
+                                              .words = m->words};
     int r = fg_bus_create(&m->bus);
     if (r < 0)
         return fg_fail(err, r, "out of memory");
@@ -155,10 +173,19 @@ static int open_passages(struct fg_matcher *m, struct fg_error *err)
     return fg_passages_create(&options, fg_matcher_now(), &m->passages, err);
 }
 
+// The matcher's own card, and the detector's beside it.
 static int open_checks(struct fg_matcher *m, struct fg_error *err)
 {
+    char folder[sizeof m->settings.model], name[sizeof m->settings.model];
+    snprintf(folder, sizeof folder, "%s", m->settings.model);
+    snprintf(name, sizeof name, "%s", m->settings.model);
+    char *embedder = basename(name), *dot = strrchr(embedder, '.');
+    if (dot)
+        *dot = '\0';
+    const char *const arguments[] = {"--models", dirname(folder), "--embedder", embedder, NULL};
     const struct fg_checks_options options = {
         .portrait = {.program = m->settings.portrait,
+                     .arguments = arguments,
                      .model = m->card.id,
                      .dimension = fg_card_template_dimension(&m->card)},
         .ready = CHECKS_READY,
@@ -224,6 +251,8 @@ int fg_matcher_start(struct fg_matcher *m, struct fg_error *err)
     if (r == 0)
         r = read_policy_and_card(m, err);
     if (r == 0)
+        r = load_words(m, err);
+    if (r == 0)
         r = open_gallery(m, err);
     if (r == 0)
         r = open_decisions(m, err);
@@ -250,6 +279,7 @@ void fg_matcher_finish(struct fg_matcher *m)
     explicit_bzero(&m->tills, sizeof m->tills);
     fg_roster_destroy(m->roster);
     fg_gallery_close(m->gallery);
+    fg_words_destroy(m->words);
     if (m->event_fd >= 0)
         close(m->event_fd);
     if (m->signal_fd >= 0)

@@ -7,6 +7,7 @@
 #include "matcher/flight.h"
 #include "matcher/payment.h"
 #include "matcher/policy.h"
+#include "matcher/reasons.h"
 #include "matcher/subject.h"
 
 #ifdef __cplusplus
@@ -14,35 +15,6 @@ extern "C" {
 #endif
 
 // Reason codes of refusals; stable.
-#ifndef FG_WHY_PIN_WRONG
-#define FG_WHY_BLOCKED              "blocked"
-#define FG_WHY_NOT_A_CUSTOMER       "not_a_customer"
-#define FG_WHY_NO_CONSENT           "no_consent"
-#define FG_WHY_NOT_YET_VALID        "not_yet_valid"
-#define FG_WHY_REGISTRATION_EXPIRED "registration_expired"
-#define FG_WHY_TOO_YOUNG            "too_young"
-#define FG_WHY_GUARDIAN_NEEDED      "guardian_needed"
-#define FG_WHY_OUTSIDE_HOURS        "outside_hours"
-#define FG_WHY_NO_PERMIT            "no_permit"
-#define FG_WHY_NO_TICKET            "no_ticket"
-#define FG_WHY_WRONG_GATE           "wrong_gate"
-#define FG_WHY_TOO_EARLY            "too_early"
-#define FG_WHY_DEPARTED             "departed"
-#define FG_WHY_OTHER_LANE           "other_lane"
-#define FG_WHY_COOLING_DOWN         "cooling_down"
-#define FG_WHY_ALREADY_INSIDE       "already_inside"
-#define FG_WHY_NOT_INSIDE           "not_inside"
-#define FG_WHY_NO_REQUEST           "no_request"
-#define FG_WHY_LIMIT_EXCEEDED       "limit_exceeded"
-#define FG_WHY_PIN_NEEDED           "pin_needed"
-#define FG_WHY_PIN_WRONG            "pin_wrong"
-#endif
-#ifndef FG_WHY_CLOCK_WRONG
-#define FG_WHY_CLOCK_WRONG   "clock_wrong"
-#define FG_WHY_BIRTH_UNKNOWN "birth_unknown"
-#define FG_WHY_ZONE_FULL     "zone_full"
-#endif
-
 struct fg_facts {
     const struct fg_subject *subject;
     bool blocked;

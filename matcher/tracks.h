@@ -28,6 +28,7 @@ struct fg_track {
     const char *retry;            // reason last published
     char subject[FG_SUBJECT_ID];  // admitted as
     char held[FG_SUBJECT_ID];     // recognised as, while something else is missing (a PIN)
+    uint32_t faces;               // in the frame of its last probe
     unsigned n_good, fusions;     // good probes in the present fusion; fusions closed
     float sum[FG_WIRE_DIMENSION]; // of weighted unit vectors
     float mean[FG_WIRE_DIMENSION];

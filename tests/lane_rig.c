@@ -154,6 +154,14 @@ void lane_enrol_words(const char *id, const char *person, const char *const *wor
         fail_msg("%s%s", rig_out, rig_err);
 }
 
+const char *lane_picture(const char *person)
+{
+    char script[64];
+    snprintf(script, sizeof script, "%s:0.1", person);
+    const char *film = make_film(script);
+    return rig_path("%s/enrol/%s_2.jpg", strrchr(film, '/') + 1, person);
+}
+
 static void take_decisions(void)
 {
     struct fg_message message;

@@ -22,6 +22,9 @@ void lane_restart(int signal); // ends the matcher by the signal, and starts it 
     lane_enrol_words(id, person, (const char *const[]){__VA_ARGS__, NULL})
 void lane_enrol_words(const char *id, const char *person, const char *const *words);
 
+// A picture of PERSON, as a document may have; valid until rig_close.
+const char *lane_picture(const char *person);
+
 // Shows a camera of the lane what the script of `footage --lane` says, to its end.
 void lane_see(const char *lane, const char *script);
 

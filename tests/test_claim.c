@@ -445,6 +445,24 @@ static void test_single(void **state)
     assert_int_equal(seen[n_seen - 1].outcome, FG_ADMIT);
 }
 
+// The frame shows two before the other one has a probe.
+static void test_counted_faces(void **state)
+{
+    (void)state;
+    begin(FG_MODE_IDENTIFY);
+    policy.single = true;
+    restart();
+    enrol("alpha", vector(1, 0, 0, 3));
+    struct fg_wire_message *m = probe_message("lane", "cam", 1, owner());
+    m->probe.faces = 2;
+    send(m);
+    assert_string_equal(seen[n_seen - 1].reason, "one_person");
+    m = probe_message("lane", "cam", 1, owner());
+    m->probe.faces = 1;
+    send(m);
+    assert_int_equal(seen[n_seen - 1].outcome, FG_ADMIT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -469,6 +487,7 @@ int main(void)
         TEST(test_watched_lane),
         TEST(test_firms),
         TEST(test_single),
+        TEST(test_counted_faces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -681,6 +681,45 @@ static bool hear_as_client(struct fg_socket *socket, unsigned c)
     return got;
 }
 
+// Starts a matcher whose catalogues are in `locale`; what it says to somebody too far away.
+static void say_in(const char *locale, const char *english, const char *korean)
+{
+    char text[600];
+    mkdir(in_folder("matcher.ini.d"), 0755);
+    snprintf(text, sizeof text, "[matcher]\nlocale = %s\n", locale);
+    write_file("matcher.ini.d/locale.conf", text);
+    write_file("profile.ini", PROFILE "languages = en ko\n");
+    start_matcher();
+    connect_sockets();
+    wait_subscribed();
+    struct fg_wire_message *m = message(FG_WIRE_NOTICE, ++last_track);
+    m->notice.reason = FG_REASON_TOO_SMALL;
+    send_message(m);
+    struct fg_json *json = next_decision(PATIENCE);
+    const struct fg_json *say = fg_json_get(json, "say");
+    assert_string_equal(fg_json_get_string(say, "en", ""), english);
+    assert_string_equal(fg_json_get_string(say, "ko", ""), korean);
+    fg_json_destroy(json);
+}
+
+static void test_says(void **state)
+{
+    (void)state;
+    char locale[560];
+    snprintf(locale, sizeof locale, "%.*s/locale", (int)(strrchr(program, '/') - program), program);
+    say_in(locale, "Please come closer.", "조금 더 가까이 와 주세요.");
+    assert_null(strstr(read_file("stderr"), "locale"));
+}
+
+static void test_says_it_in_english_without_catalogue(void **state)
+{
+    (void)state;
+    say_in("/nowhere", "Please come closer.", "Please come closer.");
+    const char *warning = strstr(read_file("stderr"), "/nowhere/ko/LC_MESSAGES/facegate.mo");
+    assert_non_null(warning);
+    assert_null(strstr(warning + 1, "/nowhere")); // once
+}
+
 static void test_many_clients(void **state)
 {
     (void)state;
@@ -756,11 +795,23 @@ static void test_not_writable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RUNNING(test_identify),       RUNNING(test_presence),         RUNNING(test_delete),
-        RUNNING(test_hostile_probes), RUNNING(test_hostile_requests), RUNNING(test_beat),
-        RUNNING(test_started_twice),  RUNNING(test_killed),           RUNNING(test_stops),
-        RUNNING(test_many_clients),   STOPPED(test_watchdog),         STOPPED(test_bad_files),
-        STOPPED(test_bad_options),    STOPPED(test_not_writable),     STOPPED(test_drop_ins),
+        RUNNING(test_identify),
+        RUNNING(test_presence),
+        RUNNING(test_delete),
+        RUNNING(test_hostile_probes),
+        RUNNING(test_hostile_requests),
+        RUNNING(test_beat),
+        RUNNING(test_started_twice),
+        RUNNING(test_killed),
+        RUNNING(test_stops),
+        RUNNING(test_many_clients),
+        STOPPED(test_watchdog),
+        STOPPED(test_bad_files),
+        STOPPED(test_bad_options),
+        STOPPED(test_not_writable),
+        STOPPED(test_drop_ins),
+        STOPPED(test_says),
+        STOPPED(test_says_it_in_english_without_catalogue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,19 +78,19 @@ static void test_egate_departure(void **state)
     if (!rig_has_models())
         skip();
     lane_open("egate-departure", "", NULL);
-    lane_enrol("adult", "p07", "--consent", "c-1", "--born", "1980-05-17");
-    lane_enrol("expired", "p08", "--consent", "c-2", "--born", "1980-05-17", "--valid-from",
+    lane_enrol("adult", "p18", "--consent", "c-1", "--born", "1980-05-17");
+    lane_enrol("expired", "p20", "--consent", "c-2", "--born", "1980-05-17", "--valid-from",
                "2020-01-01", "--valid-until", "2021-01-01");
     lane_enrol("child", "p10", "--consent", "c-3", "--born", day(-10 * 365));
     lane_enrol("ward", "p12", "--consent", "c-4", "--born", day(-10 * 365), "--guardian", "g-4");
     lane_enrol("infant", "p13", "--consent", "c-5", "--born", day(-5 * 365), "--guardian", "g-5");
-    lane_see("1", "p07:1.2");
+    lane_see("1", "p18:1.2");
     const struct fg_json *decision = lane_expect("admit", "matched");
     assert_string_equal(fg_json_get_string(decision, "subject", ""), "adult");
     assert_string_equal(fg_json_get_string(decision, "liveness", ""), "attended");
-    lane_see("2", "p07:1.2"); // the lane beside: they have not gone through the first yet
+    lane_see("2", "p18:1.2"); // the lane beside: they have not gone through the first yet
     lane_expect("deny", "other_lane");
-    lane_see("3", "p08:1.2");
+    lane_see("3", "p20:1.2");
     lane_expect("deny", "registration_expired");
     lane_see("4", "p10:1.2");
     lane_expect("deny", "guardian_needed");
@@ -100,7 +100,7 @@ static void test_egate_departure(void **state)
     lane_expect("deny", "too_young");
     lane_see("7", "p21:1.2");
     lane_expect("deny", "no_match");
-    lane_see("8", "p07+p21:1.2");
+    lane_see("8", "p18+p21:1.2");
     assert_true(lane_heard("one_person"));
     for (unsigned i = 0; i < lane_decisions(); i++)
         assert_string_not_equal(fg_json_get_string(lane_decision(i), "outcome", ""), "admit");
@@ -130,24 +130,24 @@ static void test_egate_boarding(void **state)
     put_flight("FG202", "B14", 3600, 7200);
     put_flight("FG303", "B16", -7200, -60);
     put_flight("FG404", "B18", -600, 1800); // nobody has booked it
-    lane_enrol("now", "p07", "--consent", "c-1", "--born", "1980-05-17", "--tag", "flight:FG101");
-    lane_enrol("later", "p08", "--consent", "c-2", "--born", "1980-05-17", "--tag", "flight:FG202");
+    lane_enrol("now", "p18", "--consent", "c-1", "--born", "1980-05-17", "--tag", "flight:FG101");
+    lane_enrol("later", "p20", "--consent", "c-2", "--born", "1980-05-17", "--tag", "flight:FG202");
     lane_enrol("gone", "p10", "--consent", "c-3", "--born", "1980-05-17", "--tag", "flight:FG303");
     lane_enrol("none", "p12", "--consent", "c-4", "--born", "1980-05-17");
-    lane_see("B14", "p07:1.2");
+    lane_see("B14", "p18:1.2");
     const struct fg_json *decision = lane_expect("deny", "wrong_gate");
     assert_string_equal(fg_json_get_string(decision, "detail", ""), "B12");
-    lane_see("B12", "p07:1.2");
+    lane_see("B12", "p18:1.2");
     decision = lane_expect("admit", "matched");
     lane_report(FG_WIRE_PASSED, decision, 1);
-    lane_see("B14", "p08:1.2");
+    lane_see("B14", "p20:1.2");
     lane_expect("deny", "too_early");
     lane_see("B16", "p10:1.2");
     lane_expect("deny", "departed");
     lane_see("B18", "p12:1.2");
     lane_expect("deny", "no_ticket");
     put_flight("FG202", "B14", -60, 1800); // boarding begins
-    lane_see("B14", "p08:1.2");            // beside the one who was turned away there
+    lane_see("B14", "p20:1.2");            // beside the one who was turned away there
     lane_expect("admit", "matched");
 }
 
@@ -172,9 +172,9 @@ static void test_fare(void **state)
     if (!rig_has_models())
         skip();
     lane_open("fare", "", NULL);
-    lane_enrol("account-1", "p07", "--consent", "c-1");
-    lane_enrol("account-2", "p08", "--consent", "c-2");
-    lane_see("1", "p07:1.2");
+    lane_enrol("account-1", "p18", "--consent", "c-1");
+    lane_enrol("account-2", "p20", "--consent", "c-2");
+    lane_see("1", "p18:1.2");
     const struct fg_json *decision = lane_expect("admit", "matched");
     const struct fg_json *charge = fg_json_get(decision, "charge");
     assert_int_equal((int)fg_json_get_number(charge, "amount", 0), 7500);
@@ -182,7 +182,7 @@ static void test_fare(void **state)
     assert_int_equal(charges_due(again), 0); // they have not gone through
     lane_report(FG_WIRE_TIMEOUT, decision, 1);
     sleep(3); // they step back, and come again
-    lane_see("1", "p07:1.2");
+    lane_see("1", "p18:1.2");
     decision = lane_expect("admit", "matched");
     assert_string_equal(fg_json_get_string(fg_json_get(decision, "charge"), "id", ""), first);
     struct fg_json *kept = NULL;
@@ -195,12 +195,12 @@ static void test_fare(void **state)
     fg_json_destroy(kept);
     assert_int_equal(charges_due(again), 1);
     assert_string_equal(again, first);
-    lane_see("2", "p07:1.2"); // a second turnstile within half a minute
+    lane_see("2", "p18:1.2"); // a second turnstile within half a minute
     lane_expect("deny", "other_lane");
     struct fg_json *block = request("block");
     fg_json_add_string(block, "subject", "account-2");
     taken(lane_ask(block));
-    lane_see("3", "p08:1.2");
+    lane_see("3", "p20:1.2");
     lane_expect("deny", "blocked");
     struct fg_json *take = request("charges_taken"), *ids = fg_json_array();
     fg_json_add_string(ids, NULL, first);
@@ -236,21 +236,21 @@ static void test_pay(void **state)
              bank, stores, rig_path("cards"), rig_path("transit"));
     lane_open("pay", more, NULL);
     setenv("FACEGATE_CONTROL", bank, 1);
-    lane_enrol("customer", "p07", "--consent", "c-1");
+    lane_enrol("customer", "p18", "--consent", "c-1");
     setenv("FACEGATE_CONTROL", stores, 1);
-    lane_enrol("customer", "p08", "--consent", "c-2"); // the same name, another firm's customer
-    lane_see("bank-1", "p07:1.2");
+    lane_enrol("customer", "p20", "--consent", "c-2"); // the same name, another firm's customer
+    lane_see("bank-1", "p18:1.2");
     lane_expect("deny", "no_request");
     taken(lane_ask_at(bank, pay("bank-1", "w-1", 5000), NULL, 0));
     refused(lane_ask_at(stores, pay("bank-1", "w-2", 5000), NULL, 0), "not_allowed");
     sleep(3);
-    lane_see("bank-1", "p07:1.2");
+    lane_see("bank-1", "p18:1.2");
     const struct fg_json *decision = lane_expect("admit", "matched");
     assert_string_equal(fg_json_get_string(decision, "subject", ""), "bank:customer");
     assert_string_equal(fg_json_get_string(fg_json_get(decision, "charge"), "payment", ""), "w-1");
     refused(lane_ask_at(bank, pay("bank-1", "w-1", 5000), NULL, 0), "exists");
     taken(lane_ask_at(stores, pay("stores-1", "s-1", 980), NULL, 0));
-    lane_see("stores-1", "p07:1.2"); // the bank's customer is nobody to the shop
+    lane_see("stores-1", "p18:1.2"); // the bank's customer is nobody to the shop
     lane_expect("deny", "no_match");
     struct fg_json *get = request("list"), *answer = lane_ask_at(stores, get, NULL, 0);
     assert_int_equal(fg_json_count(fg_json_get(answer, "subjects")), 1);
@@ -276,12 +276,12 @@ static void test_worksite(void **state)
     (void)state;
     if (!rig_has_models())
         skip();
-    lane_open("worksite", "[lane site-in]\nhours =\n", NULL);
-    lane_enrol("w-1", "p07", "--consent", "c-1", "--tag", "trade:tunnel");
-    lane_enrol("w-2", "p08", "--consent", "c-2", "--tag", "trade:roof");
-    lane_see("site-out", "p07:1.2");
+    lane_open("worksite", "[lane site-in]\nhours = mon-sun 00:00-24:00\n", NULL);
+    lane_enrol("w-1", "p18", "--consent", "c-1", "--tag", "trade:tunnel");
+    lane_enrol("w-2", "p20", "--consent", "c-2", "--tag", "trade:roof");
+    lane_see("site-out", "p18:1.2");
     lane_expect("deny", "not_inside");
-    lane_see("site-in", "p07+p08:2"); // several at once
+    lane_see("site-in", "p18+p20:2"); // several at once
     assert_int_equal(lane_decisions(), 2);
     for (unsigned i = 0; i < 2; i++) {
         assert_string_equal(fg_json_get_string(lane_decision(i), "outcome", ""), "admit");
@@ -289,23 +289,62 @@ static void test_worksite(void **state)
     }
     assert_int_equal(headcount("site"), 2);
     sleep(6);
-    lane_see("tunnel-in", "p08:1.2");
+    lane_see("tunnel-in", "p20:1.2");
     lane_expect("deny", "no_permit");
-    lane_see("tunnel-in", "p07:1.2");
+    lane_see("tunnel-in", "p18:1.2");
     lane_report(FG_WIRE_PASSED, lane_expect("admit", "matched"), 5);
     assert_int_equal(headcount("tunnel"), 1);
-    lane_see("tunnel-face", "p07:1.2"); // who may be there
+    lane_see("tunnel-face", "p18:1.2"); // who may be there
     assert_int_equal(lane_decisions(), 0);
     lane_see("tunnel-face", "p21:1.2");
     lane_expect("deny", "unknown_inside");
+}
+
+// ---- portrait-check
+// ------------------------------------------------------------------------------
+
+static void bring(const char *lane, const char *person, const char *document, const char *refusal)
+{
+    char path[256];
+    const char *const argv[] = {"check", "--lane", lane, "--document", document, path, NULL};
+    snprintf(path, sizeof path, "%s", lane_picture(person));
+    if (rig_run_words(argv) != (refusal ? 1 : 0))
+        fail_msg("%s%s", rig_out, rig_err);
+    if (refusal)
+        assert_non_null(strstr(rig_err, refusal));
+}
+
+static void test_portrait_check(void **state)
+{
+    (void)state;
+    if (!rig_has_models())
+        skip();
+    const char *const words[] = {"--portrait", rig_program("facegate-portrait"), NULL};
+    lane_open("portrait-check", "", words);
+    bring("1", "p18", "unverified", "does not take such documents");
+    bring("1", "p18", "authenticated", NULL);
+    lane_see("1", "p18:2");
+    const struct fg_json *decision = lane_expect("admit", "matched");
+    assert_non_null(strstr(fg_json_get_string(decision, "subject", ""), "check-"));
+    bring("2", "p18", "authenticated", NULL); // another person with this document
+    lane_see("2", "p21:4");
+    assert_true(lane_decisions() > 0);
+    for (unsigned i = 0; i < lane_decisions(); i++)
+        assert_string_equal(fg_json_get_string(lane_decision(i), "reason", ""), "token_other_face");
+    lane_see("3", "p18:1.2"); // nobody has brought a document
+    assert_int_equal(lane_decisions(), 0);
+    assert_true(lane_heard("no_request"));
+    // nothing is kept
+    assert_int_not_equal(access(rig_path("gallery/ledger"), F_OK), 0);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_egate_departure), TEST(test_egate_boarding), TEST(test_fare), TEST(test_pay),
-        TEST(test_worksite),
+        TEST(test_egate_departure),
+        TEST(test_egate_boarding), TEST(test_fare), TEST(test_pay),
+        TEST(test_worksite),        TEST(test_portrait_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,7 @@ static void fill_probe(struct fg_wire_probe *probe)
                     .norm = 69.0f},
         .has_liveness = 1,
         .liveness = .625f,
+        .faces = 2,
         .dimension = 4,
         .vector = {.5f, -.5f, .5f, -.5f},
     };
@@ -297,7 +298,7 @@ static void test_numbers(void **state)
     static uint8_t bytes[FG_WIRE_MAX];
     size_t length = (size_t)encode(FG_WIRE_PROBE, bytes);
     const size_t box = HEAD + 28, quality = box + 16, has_liveness = quality + 40;
-    const size_t vector = has_liveness + 12;
+    const size_t vector = has_liveness + 16;
     for (size_t at = box; at < length; at += 4) {
         if (at == has_liveness || at == has_liveness + 8)
             continue; // integers

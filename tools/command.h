@@ -45,6 +45,7 @@ int fg_arguments(int argc, char **argv, const struct option *own_rows, fg_own_op
 // errno: 75 when trying again may help, else 1.
 int fg_command_failed(const char *command, int code, const struct fg_error *err);
 
+int fg_command_check(int argc, char **argv);
 int fg_command_delete(int argc, char **argv);
 int fg_command_engines(int argc, char **argv);
 int fg_command_enrol(int argc, char **argv);
@@ -53,8 +54,9 @@ int fg_command_fsck(int argc, char **argv);
 int fg_command_import(int argc, char **argv);
 int fg_command_list(int argc, char **argv);
 int fg_command_model(int argc, char **argv);
-int fg_command_profile(int argc, char **argv);
 int fg_command_pass(int argc, char **argv);
+int fg_command_pay(int argc, char **argv);
+int fg_command_profile(int argc, char **argv);
 int fg_command_status(int argc, char **argv);
 int fg_command_vault(int argc, char **argv);
 int fg_command_verify(int argc, char **argv);

@@ -20,6 +20,8 @@ static const struct command {
     {"list", "enrolled subjects", fg_command_list},
     {"model", "describe a model card: layers, cost, engine, time", fg_command_model},
     {"profile", "is a profile sound, and what does it mean", fg_command_profile},
+    {"pay", "a payment that the next face in a lane makes", fg_command_pay},
+    {"check", "a document's portrait against the face in a lane", fg_command_check},
     {"pass", "QR codes that carry their owner's face", fg_command_pass},
     {"status", "what matcher and cameras are doing", fg_command_status},
     {"vault", "records that only their owner's QR code opens", fg_command_vault},

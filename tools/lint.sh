@@ -87,6 +87,20 @@ done
 shellcheck tools/*.sh tests/*.sh tests/vm/*.sh tests/vm/guest/*.sh .ci/run udev/facegate-camera-name \
     systemd/facegate-master-key debian/facegate.p* || note "shellcheck found something"
 
+# ---- sentences: the sources' are those that were translated, and all of them are
+sentences=$(mktemp)
+tools/sentences.sh "$sentences" matcher/reasons.c matcher/words.c
+cmp -s "$sentences" po/facegate.pot || note "po/facegate.pot is not of these sources: run make po"
+for catalogue in po/*.po; do
+    msgmerge --quiet --no-wrap --add-location=file "$catalogue" po/facegate.pot | cmp -s - "$catalogue" ||
+        note "$catalogue is not of po/facegate.pot: run make po"
+    counts=$(LC_ALL=C msgfmt --check --statistics -o /dev/null "$catalogue" 2>&1)
+    case $counts in
+    *fuzzy* | *untranslated* | *error*) note "$catalogue: $counts" ;;
+    esac
+done
+rm -f "$sentences"
+
 # ---- units are closed
 tools/exposure.sh || note "a unit is open further than 2.0"
 
