@@ -105,12 +105,12 @@ MATCHER  := announce bytes calibrate catalogue checks claims control database de
             ledger_events ledger_passages ledger_state master matcher_hooks matcher_start \
             matcher_turn pages passages passages_admit passages_settle policy policy_check \
             policy_hours policy_read portrait presences reader reasons record request \
-            request_change request_lane request_vault roster roster_check rules seal senders \
+            request_change request_lane request_pin request_vault roster roster_check rules seal senders \
             settings slots status subject tills timeline token token_keys tracks vault words
 GATE     := board debounce gate_conf gpio_v1 gpio_v2 gpio_words heartbeat lamps lane output_exec \
-            output_zmq outputs reports service tally verdict
+            output_zmq outputs reports reports_file service tally verdict
 TOOLS    := args child client csv det engines enrol enrolment eval fsck import intake issue \
-            journal list manner model pass pay people photo placement plain plot portrait \
+            journal list manner model pass pay people photo pin placement plain plot portrait \
             problems profile profile_words progress qr roll score_table status trial vault verb \
             verify watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_lane take_loop \
@@ -137,7 +137,9 @@ TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim 
 TEST_HELPERS := dg2_maker fake_v4l2 jp2_maker lane_rig operators played_chip quantise reference \
                 rig small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.
-VM_CAMERA    := uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_redir uvc_stream
+VM_USB       := usb_device usb_program usb_redir
+VM_CAMERA    := $(VM_USB) uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_stream
+VM_CHIP      := $(VM_USB) cp2112_chip cp2112_descriptors cp2112_device cp2112_lines
 FUZZ_HELPERS := reference small_model tflite_builder
 FUZZ         := document image jpeg_window profile subject tflite token wire y4m
 
@@ -357,13 +359,17 @@ soak-camera:
 vm-run:
 	@tools/setup.sh vm
 	@tests/vm/image.sh $(or $(FACEGATE_VM_CACHE),build/vm/cache)
-	+@$(MAKE) -s --no-print-directory -j$(JOBS) deb build/vm/uvc_camera build/vm/feed \
-	  build/vm/crowd build/vm/stills
+	+@$(MAKE) -s --no-print-directory -j$(JOBS) deb build/vm/uvc_camera build/vm/cp2112_chip \
+	  build/vm/feed build/vm/crowd build/vm/stills
 	@mkdir -p build/vm/stage
 	@build/vm/stills build/vm/stage/film $(foreach n,1 2 3 4 5 6,models/sample$(n).jpg)
 	@tests/vm/run.sh $(or $(FACEGATE_VM_CACHE),build/vm/cache) build/vm $(CASES)
 
 build/vm/uvc_camera: $(VM_CAMERA:%=$(BUILD)/obj/tests/vm/%.o) $(call archives,COMMON)
+	$(call say,LINK,$@)
+	$(call link,-lusbredirparser)
+
+build/vm/cp2112_chip: $(VM_CHIP:%=$(BUILD)/obj/tests/vm/%.o) $(call archives,COMMON)
 	$(call say,LINK,$@)
 	$(call link,-lusbredirparser)
 

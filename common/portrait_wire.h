@@ -23,7 +23,7 @@ extern "C" {
 
 #define FG_PORTRAIT_VERSION 1
 #define FG_PORTRAIT_HEAD    12u        // bytes of a frame's head
-#define FG_PORTRAIT_BYTES   (2u << 20) // most bytes of a document
+#define FG_PORTRAIT_BYTES   (1u << 20) // most bytes of a document: of a message part, too (bus.c)
 
 enum fg_portrait_type {
     FG_PORTRAIT_HELLO = 1,

@@ -82,7 +82,8 @@ static int lane(const struct album *album, char *script, const char *folder, str
 {
     const char *words[WORDS + 1] = {NULL};
     unsigned n = 0;
-    for (char *word = strtok(script, " "); word; word = strtok(NULL, " ")) {
+    char *rest = NULL;
+    for (char *word = strtok_r(script, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         if (n == WORDS)
             return fg_fail(err, -EINVAL, "at most %d parts", WORDS);
         words[n++] = word;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -81,6 +82,7 @@ static const struct fg_conf_key keys[] = {
     {"lane", "button", FG_CONF_CHOICE, AT(button), .choices = buttons},
     {"lane", "on_loss", FG_CONF_CHOICE, AT(on_loss), .choices = on_losses},
     {"lane", "loss_ms", MS(rules.loss_ms, 1500, 600000)},
+    {"lane", "reports", TEXT(reports)},
     {"lane", "on_stop", FG_CONF_CHOICE, AT(on_stop), .choices = on_losses},
     {"gpio", "chip", TEXT(chip)},
     {PIN("open")},
@@ -117,6 +119,9 @@ static void set_defaults(struct fg_gate_conf *conf, const char *lane)
         .probe = "ipc:///run/facegate/probe/probe.sock"};
     snprintf(conf->lane, sizeof conf->lane, "%s", lane);
     snprintf(conf->id, sizeof conf->id, "gate");
+    const char *runtime = getenv("RUNTIME_DIRECTORY"); // systemd's
+    if (runtime && strlen(runtime) + sizeof "/reports" <= sizeof conf->reports)
+        snprintf(conf->reports, sizeof conf->reports, "%s/reports", runtime);
 }
 
 // ---- checks ------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ struct fg_gate_conf {
     char command[512];   // "": none
     uint32_t command_ms;
     char publish[160];                          // endpoint; "": none
+    char reports[160];                          // a file of reports that are owed; "": none
     char decision[160], lanes[160], probe[160]; // the matcher's
     bool salvaged;                              // for an emergency alone
 };

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "gate/reports_file.h"
 
 #define HIGH_WATER 64
 #define SECOND_NS  UINT64_C(1000000000)
@@ -21,11 +22,25 @@ int fg_reports_open(struct fg_reports *reports, struct fg_bus *bus, const char *
     return fg_socket_connect(bus, FG_SOCKET_PUB, endpoint, HIGH_WATER, &reports->socket, err);
 }
 
+int fg_reports_keep_in(struct fg_reports *reports, const char *path, struct fg_error *err)
+{
+    snprintf(reports->file, sizeof reports->file, "%s", path);
+    int count = fg_reports_file_read(path, reports->kept, err);
+    if (count < 0)
+        return count;
+    reports->count = (unsigned)count;
+    if (count > 0)
+        fg_log(FG_LOG_INFO, "%d reports of before are sent again", count);
+    return 0;
+}
+
 void fg_reports_close(struct fg_reports *reports)
 {
+    const bool kept = reports->file[0] && !reports->unwritten;
     if (reports->count > 0)
-        fg_log(FG_LOG_WARNING, "%u reports were not acknowledged: given up", reports->count);
-    reports->given_up += reports->count;
+        fg_log(FG_LOG_WARNING, "%u reports were not acknowledged: %s", reports->count,
+               kept ? "kept for the next start" : "given up");
+    reports->given_up += kept ? 0 : reports->count;
     reports->count = 0;
     fg_socket_close(reports->socket);
     reports->socket = NULL;
@@ -33,18 +48,32 @@ void fg_reports_close(struct fg_reports *reports)
 
 // ---- what is kept ------------------------------------------------------------------------------
 
-static bool is_owed(const struct fg_report *report)
+bool fg_report_is_owed(const struct fg_report *report)
 {
     bool settles = report->type == FG_WIRE_PASSED || report->type == FG_WIRE_TIMEOUT;
     return settles && report->decision.sequence > 0;
 }
 
+// A gate that can't write goes on: it is the passages of a kill that are lost then.
+static void write_down(struct fg_reports *reports)
+{
+    int r =
+        reports->file[0] ? fg_reports_file_write(reports->file, reports->kept, reports->count) : 0;
+    if (r < 0 && !reports->unwritten)
+        fg_log(FG_LOG_ERROR, "%s: %s: reports are kept in memory alone", reports->file,
+               strerror(-r));
+    reports->unwritten = r < 0;
+}
+
 static void take_out(struct fg_reports *reports, unsigned i)
 {
+    const bool owed = fg_report_is_owed(&reports->kept[i]);
     reports->count--;
     memmove(reports->kept + i, reports->kept + i + 1, (reports->count - i) * sizeof *reports->kept);
     if (reports->count == 0)
         reports->full = false;
+    if (owed)
+        write_down(reports);
 }
 
 void fg_reports_tell(struct fg_reports *reports, enum fg_wire_type type,
@@ -59,12 +88,14 @@ void fg_reports_tell(struct fg_reports *reports, enum fg_wire_type type,
         take_out(reports, 0);
     }
     reports->kept[reports->count++] = (struct fg_report){type, decision, t_ns, 0};
+    if (fg_report_is_owed(&reports->kept[reports->count - 1]))
+        write_down(reports);
 }
 
 static struct fg_report *oldest_owed(struct fg_reports *reports)
 {
     for (unsigned i = 0; i < reports->count; i++)
-        if (is_owed(&reports->kept[i]))
+        if (fg_report_is_owed(&reports->kept[i]))
             return &reports->kept[i];
     return NULL;
 }
@@ -106,7 +137,7 @@ static void send_others(struct fg_reports *reports, bool listened, uint64_t now_
     for (unsigned i = 0; i < reports->count;) {
         const struct fg_report *report = &reports->kept[i];
         bool wake = report->type == FG_WIRE_WAKE;
-        if (is_owed(report) || (!listened && !wake)) {
+        if (fg_report_is_owed(report) || (!listened && !wake)) {
             i++;
             continue;
         }

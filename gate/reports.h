@@ -2,7 +2,7 @@
 // What the gate tells the matcher: ALIVE, WAKE, PASSED, TIMEOUT, FORCED of facegate-wire(7), to the
 // probe socket. PASSED and TIMEOUT of a decision are sent again, one at a time in their order,
 // until the matcher acknowledges them; the others once. What happens while no matcher listens is
-// kept; the time of the event is in it. One thread.
+// kept; the time of the event is in it, and a crossing is told from another by it. One thread.
 #ifndef FG_REPORTS_H
 #define FG_REPORTS_H
 
@@ -19,6 +19,7 @@ extern "C" {
 
 #define FG_REPORTS_KEPT  64  // the oldest is given up for a newer one
 #define FG_REPORTS_TRIES 600 // a second apart; then it is given up
+#define FG_REPORTS_PATH  240
 
 struct fg_report {
     enum fg_wire_type type;
@@ -34,13 +35,20 @@ struct fg_reports { // starts zeroed
     unsigned count;
     uint64_t sent, acknowledged, given_up; // sent: each time
     uint64_t again_ns, alive_ns;           // when to send the oldest again, and ALIVE
-    bool full;                             // told once
+    bool full, unwritten;                  // told once
+    char file[FG_REPORTS_PATH];            // of what is owed; "": none
 };
+
+// PASSED and TIMEOUT of a decision.
+bool fg_report_is_owed(const struct fg_report *report);
 
 // Failure: as fg_socket_connect.
 int fg_reports_open(struct fg_reports *reports, struct fg_bus *bus, const char *endpoint,
                     const char *lane, const char *id, struct fg_error *err);
-// What was not acknowledged is given up, and logged.
+// Keeps what is owed in a file too, and takes up what a gate that was killed left there. An error
+// is one of the file: the reports go on without what it held.
+int fg_reports_keep_in(struct fg_reports *reports, const char *path, struct fg_error *err);
+// What was not acknowledged is given up, unless a file keeps it; logged.
 void fg_reports_close(struct fg_reports *reports);
 
 // A WAKE that nobody listens to is not kept: it is about now.

@@ -122,6 +122,8 @@ static int open_sockets(struct service *s, struct fg_error *err)
     }
     if (r == 0)
         r = fg_reports_open(&s->reports, s->bus, conf->probe, conf->lane, conf->id, err);
+    if (r == 0 && conf->reports[0] && fg_reports_keep_in(&s->reports, conf->reports, err) < 0)
+        fg_log(FG_LOG_ERROR, "%s", err->text); // no reason to keep a lane closed
     if (r == 0)
         r = fg_outputs_open(&s->outputs, conf, s->bus, err);
     return r;

@@ -159,6 +159,7 @@ static const struct fg_operation operations[] = {
     {"pay_cancel", fg_request_pay_cancel, false, false, true},
     {"payment", fg_request_payment, false, false, true},
     {"pin", fg_request_pin, false, false, true},
+    {"pin_set", fg_request_pin_set, false, false, true},
     {"check", fg_request_check, false, true, false},
     {"vault_put", fg_request_vault_put, false, true, false},
     {"vault_delete", fg_request_vault_delete, false, false, false},

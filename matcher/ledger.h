@@ -52,7 +52,7 @@ struct fg_passage_record {
     uint64_t t_ns; // CLOCK_REALTIME of the admission
     uint64_t t_settled_ns;
     uint32_t crossings;                     // PASSED heard, repetitions of a report not counted
-    uint64_t crossing_session, crossing_ns; // sender's session and event time of the last PASSED
+    uint64_t crossing_boot, crossing_ns; // the clock and time of the last PASSED: its event
     uint8_t charge[FG_CHARGE_ID];           // zero: none
 };
 // get: -ENOENT. put makes or replaces, and keeps the orders by subject and by lane.

@@ -23,7 +23,7 @@ static void walk_passage(struct fg_walk *w, struct fg_passage_record *p)
     fg_walk_u64(w, &p->t_ns);
     fg_walk_u64(w, &p->t_settled_ns);
     fg_walk_u32(w, &p->crossings);
-    fg_walk_u64(w, &p->crossing_session);
+    fg_walk_u64(w, &p->crossing_boot);
     fg_walk_u64(w, &p->crossing_ns);
     fg_walk_raw(w, p->charge, sizeof p->charge);
 }

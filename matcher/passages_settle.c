@@ -156,12 +156,12 @@ static int another_crossing(struct fg_passages *p, struct fg_passage_record *pas
 static int on_passed(struct fg_passages *p, struct fg_passage_record *passage,
                      const struct fg_wire_head *head, struct fg_now now)
 {
-    bool again = passage->crossings > 0 && passage->crossing_session == head->session &&
+    bool again = passage->crossings > 0 && passage->crossing_boot == head->boot &&
                  passage->crossing_ns == head->t_capture_ns;
     if (passage->state == FG_PASSAGE_DONE && again)
         return 0; // the same report once more
     bool first = passage->state != FG_PASSAGE_DONE || passage->crossings == 0;
-    passage->crossing_session = head->session;
+    passage->crossing_boot = head->boot;
     passage->crossing_ns = head->t_capture_ns;
     if (!first)
         return another_crossing(p, passage, now);

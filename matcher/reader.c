@@ -16,8 +16,7 @@ struct fg_reader {
     struct fg_token_keys *keys;
 };
 
-// ---- keys
-// ----------------------------------------------------------------------------------------
+// ---- keys --------------------------------------------------------------------------------------
 
 static int read_keys(struct fg_reader *reader, const char *files, struct fg_error *err)
 {
@@ -60,8 +59,7 @@ void fg_reader_destroy(struct fg_reader *reader)
     free(reader);
 }
 
-// ---- what is wrong with it
-// -----------------------------------------------------------------------
+// ---- what is wrong with it ---------------------------------------------------------------------
 
 static int refuse(struct fg_verdict *ret, const char *reason, uint64_t when_s)
 {
@@ -116,8 +114,7 @@ static int check_marks(const struct fg_reader *reader, const struct fg_token *to
     return used ? refuse(ret, FG_WHY_TOKEN_USED, 0) : 0;
 }
 
-// ---- the face
-// ------------------------------------------------------------------------------------
+// ---- the face ----------------------------------------------------------------------------------
 
 static int take_face(const struct fg_reader *reader, uint64_t model, uint32_t dimension,
                      const struct fg_template *face, struct fg_claim *ret,

@@ -65,6 +65,8 @@ fg_refusal fg_request_pin(struct fg_request *request);
 fg_refusal fg_request_check(struct fg_request *request);
 fg_refusal fg_request_wake(struct fg_request *request);
 
+// request_pin.c: the PIN of a subject.
+fg_refusal fg_request_pin_set(struct fg_request *request);
 // request_vault.c: vault records.
 fg_refusal fg_request_vault_put(struct fg_request *request);
 fg_refusal fg_request_vault_delete(struct fg_request *request);

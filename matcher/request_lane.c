@@ -188,7 +188,7 @@ static fg_refusal bring(struct fg_request *r, const char *lane)
     if (code == -EBUSY)
         return fg_refuse(r, "busy", "all checks are in use: ask again in a moment");
     if (code == -EMSGSIZE)
-        return fg_refuse(r, "bad_request", "a document has 1 to 2097152 bytes");
+        return fg_refuse(r, "bad_request", "a document has 1 to 1048576 bytes");
     return code < 0 ? fg_refuse(r, "failed", "the document can't be checked") : NULL;
 }
 

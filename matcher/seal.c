@@ -77,11 +77,14 @@ void fg_seal_digest(const void *bytes, size_t length, uint8_t ret[FG_SEAL_DIGEST
 
 // ---- passwords ----------------------------------------------------------------------------------
 
+// OWASP's password storage cheat sheet, its least for argon2id: 19 MiB, 2 passes.
+#define PASSWORD_PASSES 2
+#define PASSWORD_BYTES  (19u << 20)
+
 int fg_seal_password_hash(const char *password, char ret[FG_SEAL_PASSWORD])
 {
-    return crypto_pwhash_argon2id_str(ret, password, strlen(password),
-                                      crypto_pwhash_argon2id_OPSLIMIT_INTERACTIVE,
-                                      crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE) == 0
+    return crypto_pwhash_argon2id_str(ret, password, strlen(password), PASSWORD_PASSES,
+                                      PASSWORD_BYTES) == 0
                ? 0
                : -ENOMEM;
 }

@@ -182,6 +182,20 @@ static void add_counters(const struct fg_control *c, struct fg_json *reply, uint
     fg_json_add(reply, "decisions", decisions);
 }
 
+// What gates said of admissions.
+static void add_passages(const struct fg_passages_counters *n, struct fg_json *reply)
+{
+    struct fg_json *passages = fg_json_object();
+    fg_json_add_u64(passages, "passed", n->passed);
+    fg_json_add_u64(passages, "timeouts", n->timeouts);
+    fg_json_add_u64(passages, "unsettled", n->unsettled);
+    fg_json_add_u64(passages, "tailgates", n->tailgates);
+    fg_json_add_u64(passages, "forced", n->forced);
+    fg_json_add_u64(passages, "strays", n->strays);
+    fg_json_add_u64(passages, "lost_events", n->lost);
+    fg_json_add(reply, "passages", passages);
+}
+
 void fg_status_add(const struct fg_control *control, struct fg_json *reply, uint64_t now_ns,
                    uint64_t realtime_s)
 {
@@ -193,6 +207,8 @@ void fg_status_add(const struct fg_control *control, struct fg_json *reply, uint
     add_identify(control, reply, realtime_s);
     add_gallery(control, reply);
     add_counters(control, reply, now_ns);
+    if (control->passages)
+        add_passages(fg_passages_counters(control->passages), reply);
     if (control->latency->count > 0) {
         struct fg_json *latency = fg_json_object();
         fg_json_add_number(latency, "decisions", control->latency->count);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/calendar.h"
@@ -207,18 +208,23 @@ int fg_subject_born_ok(int32_t born)
     return born == FG_NO_BIRTH || (born >= fg_day_of(first) && born <= fg_day_of(last));
 }
 
-// The form alone: what the hash is worth shows when a PIN is compared.
-static bool pin_ok(const void *pin, size_t length)
+// The form alone: what the hash is worth shows when a PIN is compared. What comparing may cost is
+// bounded: it is the deciding thread that waits.
+int fg_subject_pin_ok(const char *pin)
 {
-    static const char start[] = "$argon2id$";
-    const uint8_t *at = pin;
+    static const char rest[] = "$=,+/.";
+    unsigned memory, passes;
+    int end = 0;
+    size_t length = strnlen(pin, FG_SUBJECT_PIN);
     if (length == 0)
         return true;
-    if (length >= FG_SUBJECT_PIN || length < sizeof start ||
-        memcmp(pin, start, sizeof start - 1) != 0)
+    if (length >= FG_SUBJECT_PIN ||
+        sscanf(pin, "$argon2id$v=19$m=%6u,t=%3u,p=1$%n", &memory, &passes, &end) != 2 || end == 0)
         return false;
-    for (size_t i = 0; i < length; i++)
-        if (!isalnum(at[i]) && !memchr("$=,+/.", at[i], 6))
+    if (memory > FG_PIN_MEMORY_KIB || passes > FG_PIN_PASSES)
+        return false;
+    for (const char *at = pin + end; *at; at++)
+        if (!isalnum((unsigned char)*at) && !memchr(rest, *at, 6))
             return false;
     return true;
 }
@@ -238,7 +244,7 @@ static bool subject_ok(const struct fg_subject *s)
     if (!fg_subject_id_ok(s->id) || !reference_ok(s->consent) || !reference_ok(s->guardian))
         return false;
     if (!counts_ok(s->dimension, s->n_sources) || !fg_subject_born_ok(s->born) ||
-        !pin_ok(s->pin, strnlen(s->pin, sizeof s->pin)))
+        !fg_subject_pin_ok(s->pin))
         return false;
     if (!window_ok(s->valid_from_s, s->valid_until_s) || !words_ok(s->lanes, s->n_lanes) ||
         !words_ok(s->tags, s->n_tags))
@@ -323,6 +329,15 @@ struct span {
     size_t length;
 };
 
+static bool is_pin(struct span span)
+{
+    char text[FG_SUBJECT_PIN] = "";
+    if (span.length >= sizeof text)
+        return false;
+    memcpy(text, span.at, span.length);
+    return strlen(text) == span.length && fg_subject_pin_ok(text);
+}
+
 struct list {
     unsigned count;
     struct span words[FG_SUBJECT_LISTS];
@@ -401,7 +416,7 @@ static void read_born(struct reader *r, uint64_t version, struct view *ret)
         return;
     ret->born = (int32_t)(uint32_t)read_number(r, 4);
     ret->pin = read_span(r, (size_t)read_number(r, 1));
-    if (!fg_subject_born_ok(ret->born) || !pin_ok(ret->pin.at, ret->pin.length))
+    if (!fg_subject_born_ok(ret->born) || !is_pin(ret->pin))
         r->bad = true;
 }
 

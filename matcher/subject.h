@@ -48,6 +48,10 @@ struct fg_subject {
 int fg_subject_id_ok(const char *id);     // 1 or 0
 int fg_subject_word_ok(const char *word); // 1 or 0
 int fg_subject_born_ok(int32_t born);     // 1: a day of the years 1800 to 9999, or FG_NO_BIRTH
+// 1: empty, or argon2id's text with a cost that the deciding thread can wait for.
+int fg_subject_pin_ok(const char *pin);
+#define FG_PIN_MEMORY_KIB 65536
+#define FG_PIN_PASSES     4
 
 // Quantises a vector (any length but zero; finite) to the canonical template.
 // -EINVAL for NaN, infinity, a zero vector or a dimension out of range.

@@ -120,8 +120,7 @@ void fg_capture_info(const struct fg_capture *capture, struct fg_source_info *re
     fg_source_info(capture->source, ret);
 }
 
-// ---- frames
-// --------------------------------------------------------------------------------------
+// ---- frames ------------------------------------------------------------------------------------
 
 static void note_first(struct fg_capture *c, uint64_t now)
 {
@@ -178,8 +177,7 @@ static int pass_on(struct fg_capture *c)
     return 0;
 }
 
-// ---- a camera that failed
-// ------------------------------------------------------------------------
+// ---- a camera that failed ----------------------------------------------------------------------
 
 // Whether the device leaves the system within the moment that this takes.
 static bool is_gone(struct fg_capture *c)
@@ -265,8 +263,7 @@ static void *run(void *context)
     return NULL;
 }
 
-// ---- the thread
-// ----------------------------------------------------------------------------------
+// ---- the thread --------------------------------------------------------------------------------
 
 int fg_capture_start(struct fg_capture *capture, bool keep_all)
 {

@@ -57,6 +57,6 @@ check_page() {
     rm -rf "$work"
 }
 
-for page in $(grep -l '^## Rehearse it' docs/*.md); do
-    check_page "$page"
+for page in docs/*.md; do
+    ! grep -q '^## Rehearse it' "$page" || check_page "$page"
 done

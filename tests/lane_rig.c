@@ -35,8 +35,7 @@ static const char *endpoint(const char *name)
     return text;
 }
 
-// ---- programs
-// ------------------------------------------------------------------------------------
+// ---- programs ----------------------------------------------------------------------------------
 
 static void run(const char *const *argv, const char *log)
 {
@@ -116,8 +115,7 @@ void lane_restart(int signal)
     connect_all();
 }
 
-// ---- people
-// --------------------------------------------------------------------------------------
+// ---- people ------------------------------------------------------------------------------------
 
 static const char *make_film(const char *script)
 {
@@ -237,8 +235,7 @@ bool lane_heard(const char *reason)
     return false;
 }
 
-// ---- the gate
-// ------------------------------------------------------------------------------------
+// ---- the gate ----------------------------------------------------------------------------------
 
 static bool acknowledged(uint64_t of_run, uint64_t decision)
 {
@@ -278,8 +275,7 @@ void lane_report(enum fg_wire_type type, const struct fg_json *decision, uint64_
     fail_msg("the matcher does not acknowledge a report");
 }
 
-// ---- requests
-// ------------------------------------------------------------------------------------
+// ---- requests ----------------------------------------------------------------------------------
 
 struct fg_json *lane_ask_at(const char *at, struct fg_json *request, const void *bytes,
                             size_t length)

@@ -24,8 +24,7 @@
 #include "tests/arm_nn.h"
 #include "tests/reference.h"
 
-// ---- a folder of backends, another for each test, since trials are kept by folder
-// ----------------
+// ---- a folder of backends, another for each test, since trials are kept by folder --------------
 
 static char folder[64];
 

@@ -6,8 +6,7 @@
 
 #include "tests/deciding.h"
 
-// ---- the world that the hooks ask
-// ----------------------------------------------------------------
+// ---- the world that the hooks ask --------------------------------------------------------------
 
 static struct {
     struct fg_claim claim; // what every token says
@@ -110,8 +109,7 @@ static struct vector owner(void)
     return vector(.8f, 0, 0, 5);
 }
 
-// ---- tokens
-// --------------------------------------------------------------------------------------
+// ---- tokens ------------------------------------------------------------------------------------
 
 static void test_token_then_face(void **state)
 {
@@ -243,8 +241,7 @@ static void test_tokens_elsewhere(void **state)
     assert_false(fg_decide_has_claim(decide, "lane"));
 }
 
-// ---- documents
-// -----------------------------------------------------------------------------------
+// ---- documents ---------------------------------------------------------------------------------
 
 static void bring_document(const char *id)
 {
@@ -300,8 +297,7 @@ static void test_document_given_up(void **state)
     assert_int_equal(n_seen, 1);
 }
 
-// ---- permission
-// ----------------------------------------------------------------------------------
+// ---- permission --------------------------------------------------------------------------------
 
 static void test_denied_by_rule(void **state)
 {
@@ -381,8 +377,7 @@ static void test_explained(void **state)
     assert_int_equal(world.explains, 1);
 }
 
-// ---- lanes
-// ---------------------------------------------------------------------------------------
+// ---- lanes -------------------------------------------------------------------------------------
 
 static struct fg_lane_rules *lane_rules(void)
 {

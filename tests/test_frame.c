@@ -219,8 +219,7 @@ static void test_wait_until_whole(void **state)
     fg_frame_pool_destroy(pool);
 }
 
-// ---- threads
-// -------------------------------------------------------------------------------------
+// ---- threads -----------------------------------------------------------------------------------
 
 #define ROUNDS 3000
 
@@ -364,8 +363,7 @@ static void test_threads_many_holders(void **state)
     fg_frame_pool_destroy(pool);
 }
 
-// ---- the mailbox alone
-// ---------------------------------------------------------------------------
+// ---- the mailbox alone -------------------------------------------------------------------------
 
 struct bench {
     struct fg_frame_pool *pool;

@@ -144,8 +144,7 @@ static void assert_refused(struct bytes file, int code, const char *part)
     free(file.at);
 }
 
-// ---- JPEG
-// ----------------------------------------------------------------------------------------
+// ---- JPEG --------------------------------------------------------------------------------------
 
 static void test_jpeg_subsampling(void **state)
 {
@@ -344,8 +343,7 @@ static void test_jpeg_sizes_from_the_header(void **state)
     assert_refused(jpeg_of_size(10000, 10000), -EINVAL, "truncated or broken JPEG");
 }
 
-// ---- orientation
-// ---------------------------------------------------------------------------------
+// ---- orientation -------------------------------------------------------------------------------
 
 // `file` with an Exif segment in front. swap: little-endian.
 static struct bytes with_exif(struct bytes file, unsigned orientation, bool swap)
@@ -447,8 +445,7 @@ static void test_broken_exif_is_ignored(void **state)
     fg_image_finish(&image);
 }
 
-// ---- PNG
-// -----------------------------------------------------------------------------------------
+// ---- PNG ---------------------------------------------------------------------------------------
 
 static struct bytes png_encode(const png_image *like, const void *pixels, const void *colormap)
 {
@@ -572,8 +569,7 @@ static void test_png_refused(void **state)
     assert_refused(file, -EINVAL, "truncated or broken PNG");
 }
 
-// ---- neither, and files
-// --------------------------------------------------------------------------
+// ---- neither, and files ------------------------------------------------------------------------
 
 static void test_neither(void **state)
 {
@@ -613,8 +609,7 @@ static void test_load_errors(void **state)
     unlink(path);
 }
 
-// ---- encoders
-// ------------------------------------------------------------------------------------
+// ---- encoders ----------------------------------------------------------------------------------
 
 static void test_encode_jpeg(void **state)
 {

@@ -153,8 +153,7 @@ static void test_many_lanes(void **state)
     assert_int_equal(told, FG_LANES);
 }
 
-// ---- tills
-// ---------------------------------------------------------------------------------------
+// ---- tills -------------------------------------------------------------------------------------
 
 static struct fg_payment payment(const char *id, uint64_t amount)
 {

@@ -85,8 +85,7 @@ static void finish(void)
     remove_folder();
 }
 
-// ---- what the world does
-// -------------------------------------------------------------------------
+// ---- what the world does -----------------------------------------------------------------------
 
 static struct fg_verdict admit(const char *subject, const char *lane, struct fg_decision *ret)
 {
@@ -142,8 +141,7 @@ static void pass_time(uint64_t seconds)
     fg_passages_tick(passages, now);
 }
 
-// ---- single stories
-// ------------------------------------------------------------------------------
+// ---- single stories ----------------------------------------------------------------------------
 
 static const struct fg_policy fare = {.name = "fare",
                                       .fare = 250,
@@ -323,8 +321,7 @@ static void test_payment_once(void **state)
     finish();
 }
 
-// ---- the model
-// -----------------------------------------------------------------------------------
+// ---- the model ---------------------------------------------------------------------------------
 
 struct modelled {
     uint64_t run, sequence, t_ns, settled_ns, crossing;
@@ -439,8 +436,8 @@ static void model_restart(void)
     struct fg_event last;
     unsigned count;
     fg_ledger_state(ledger, &ledger_state);
-    assert_int_equal(
-        fg_ledger_events(ledger, ledger_state.last_event - 1, &last, 1, &count, NULL), 0);
+    assert_int_equal(fg_ledger_events(ledger, ledger_state.last_event - 1, &last, 1, &count, NULL),
+                     0);
     assert_int_equal(count, 1);
     model.time_ns = last.t_ns;
     model.monotonic_ns = now.monotonic_ns;

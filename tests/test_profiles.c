@@ -69,8 +69,7 @@ static const char *day(int from_now)
     return ret;
 }
 
-// ---- egate-departure
-// -----------------------------------------------------------------------------
+// ---- egate-departure ---------------------------------------------------------------------------
 
 static void test_egate_departure(void **state)
 {
@@ -106,8 +105,7 @@ static void test_egate_departure(void **state)
         assert_string_not_equal(fg_json_get_string(lane_decision(i), "outcome", ""), "admit");
 }
 
-// ---- egate-boarding
-// ------------------------------------------------------------------------------
+// ---- egate-boarding ----------------------------------------------------------------------------
 
 static void put_flight(const char *name, const char *lane, long opens, long departs)
 {
@@ -151,8 +149,7 @@ static void test_egate_boarding(void **state)
     lane_expect("admit", "matched");
 }
 
-// ---- fare
-// ----------------------------------------------------------------------------------------
+// ---- fare --------------------------------------------------------------------------------------
 
 static unsigned charges_due(char ret_id[64])
 {
@@ -209,8 +206,7 @@ static void test_fare(void **state)
     assert_int_equal(charges_due(again), 0);
 }
 
-// ---- pay
-// -----------------------------------------------------------------------------------------
+// ---- pay ---------------------------------------------------------------------------------------
 
 static struct fg_json *pay(const char *lane, const char *id, double amount)
 {
@@ -220,6 +216,17 @@ static struct fg_json *pay(const char *lane, const char *id, double amount)
     fg_json_add_string(json, "kind", "purchase");
     fg_json_add_number(json, "amount", amount);
     return json;
+}
+
+// Runs facegate with a PIN on its standard input.
+static void give(const char *pin, const char *words)
+{
+    char line[600];
+    snprintf(line, sizeof line, "%s %s > /dev/null", rig_program("facegate"), words);
+    FILE *to = popen(line, "we");
+    assert_non_null(to);
+    fprintf(to, "%s\n", pin);
+    assert_int_equal(pclose(to), 0);
 }
 
 static void test_pay(void **state)
@@ -252,14 +259,27 @@ static void test_pay(void **state)
     taken(lane_ask_at(stores, pay("stores-1", "s-1", 980), NULL, 0));
     lane_see("stores-1", "p18:1.2"); // the bank's customer is nobody to the shop
     lane_expect("deny", "no_match");
+    // above 10,000 a PIN, that the customer has chosen at the counter
+    setenv("FACEGATE_CONTROL", bank, 1);
+    give("4711", "pin customer");
+    taken(lane_ask_at(bank, pay("bank-1", "w-3", 50000), NULL, 0));
+    sleep(3);
+    lane_see("bank-1", "p18:1.2");
+    assert_true(lane_heard("pin_needed"));
+    give("4712", "pay --lane bank-1 --pin");
+    lane_see("bank-1", "p18:1.2");
+    assert_true(lane_heard("pin_wrong"));
+    give("4711", "pay --lane bank-1 --pin");
+    lane_see("bank-1", "p18:1.2");
+    decision = lane_expect("admit", "matched");
+    assert_string_equal(fg_json_get_string(fg_json_get(decision, "charge"), "payment", ""), "w-3");
     struct fg_json *get = request("list"), *answer = lane_ask_at(stores, get, NULL, 0);
     assert_int_equal(fg_json_count(fg_json_get(answer, "subjects")), 1);
     fg_json_destroy(answer);
     refused(lane_ask_at(stores, request("status"), NULL, 0), "not_allowed");
 }
 
-// ---- worksite
-// ------------------------------------------------------------------------------------
+// ---- worksite ----------------------------------------------------------------------------------
 
 static unsigned headcount(const char *zone)
 {
@@ -300,8 +320,7 @@ static void test_worksite(void **state)
     lane_expect("deny", "unknown_inside");
 }
 
-// ---- portrait-check
-// ------------------------------------------------------------------------------
+// ---- portrait-check ----------------------------------------------------------------------------
 
 static void bring(const char *lane, const char *person, const char *document, const char *refusal)
 {
@@ -319,7 +338,9 @@ static void test_portrait_check(void **state)
     (void)state;
     if (!rig_has_models())
         skip();
-    const char *const words[] = {"--portrait", rig_program("facegate-portrait"), NULL};
+    char program[512];
+    const char *const words[] = {"--portrait", program, NULL};
+    snprintf(program, sizeof program, "%s", rig_program("facegate-portrait"));
     lane_open("portrait-check", "", words);
     bring("1", "p18", "unverified", "does not take such documents");
     bring("1", "p18", "authenticated", NULL);
@@ -342,8 +363,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_egate_departure),
-        TEST(test_egate_boarding), TEST(test_fare), TEST(test_pay),
+        TEST(test_egate_departure), TEST(test_egate_boarding), TEST(test_fare), TEST(test_pay),
         TEST(test_worksite),        TEST(test_portrait_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 // What the gate reports: what is sent again until it is acknowledged, in which order, what is kept
 // while nobody listens, and what is given up. The clock is ours.
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,6 +34,17 @@ static struct fg_decision_id id(uint64_t sequence)
     return (struct fg_decision_id){sequence > 0 ? 9 : 0, sequence};
 }
 
+static void meet(void)
+{
+    struct fg_error err = {""};
+    if (!reports.socket && fg_reports_open(&reports, bus, endpoint, "1", "gate", &err) < 0)
+        fail_msg("%s", err.text);
+    for (unsigned i = 0; fg_socket_wait_subscriber(reports.socket, 1) < 0; i++) {
+        assert_true(i < PATIENCE);
+        fg_bus_poll(&matcher, 1, -1, 0); // who binds greets in its own calls
+    }
+}
+
 // The matcher's side; what it listens to it hears from now on.
 static void come(void)
 {
@@ -40,12 +52,7 @@ static void come(void)
     if (fg_socket_bind(bus, FG_SOCKET_SUB, endpoint, 1000, &matcher, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(fg_socket_subscribe(matcher, "", 0), 0);
-    if (!reports.socket && fg_reports_open(&reports, bus, endpoint, "1", "gate", &err) < 0)
-        fail_msg("%s", err.text);
-    for (unsigned i = 0; fg_socket_wait_subscriber(reports.socket, 1) < 0; i++) {
-        assert_true(i < PATIENCE);
-        fg_bus_poll(&matcher, 1, -1, 0); // who binds greets in its own calls
-    }
+    meet();
 }
 
 static void go(void)
@@ -248,6 +255,112 @@ static void test_the_oldest_makes_room(void **state)
     assert_int_equal(reports.given_up, 4); // what the end leaves counts too
 }
 
+// ---- the file ----------------------------------------------------------------------------------
+
+// As kill -9 leaves it: nothing but the file.
+static void killed(void)
+{
+    struct fg_message message;
+    while (matcher && fg_socket_receive(matcher, 0, &message) == 0)
+        continue;
+    fg_socket_close(reports.socket);
+    reports = (struct fg_reports){0};
+    last_sequence = 0;
+}
+
+static int keep(const char *name)
+{
+    struct fg_error err = {""};
+    int r = fg_reports_keep_in(&reports, in_folder(name), &err);
+    assert_int_equal(r < 0, err.text[0] != '\0');
+    return r;
+}
+
+static void test_a_killed_gate_says_it_again(void **state)
+{
+    (void)state;
+    struct fg_wire_message m;
+    assert_int_equal(keep("reports"), 0);
+    come();
+    tell(FG_WIRE_PASSED, 7);
+    expect(FG_WIRE_PASSED, 7);
+    now += 5 * S;
+    tell(FG_WIRE_FORCED, 7); // is not owed
+    tell(FG_WIRE_TIMEOUT, 8);
+    killed();
+    assert_int_equal(keep("reports"), 0);
+    assert_int_equal(reports.count, 2);
+    meet();
+    assert_true(next(&m, false));
+    assert_int_equal(m.head.type, FG_WIRE_PASSED);
+    assert_true(m.gate.run == 9 && m.gate.decision == 7);
+    assert_true(m.head.t_capture_ns == now - 5 * S); // by which the matcher knows it
+    fg_reports_acknowledge(&reports, id(7));
+    killed();
+    assert_int_equal(keep("reports"), 0);
+    meet();
+    expect(FG_WIRE_TIMEOUT, 8);
+    expect_nothing();
+    fg_reports_close(&reports); // ended, not killed: kept as well
+    assert_int_equal(reports.given_up, 0);
+    killed();
+    assert_int_equal(keep("reports"), 0);
+    meet();
+    expect(FG_WIRE_TIMEOUT, 8);
+    fg_reports_acknowledge(&reports, id(8));
+    killed();
+    assert_int_equal(keep("reports"), 0);
+    assert_int_equal(reports.count, 0);
+    unlink(in_folder("reports"));
+}
+
+static void test_files_that_are_off(void **state)
+{
+    (void)state;
+    char text[256];
+    const uint64_t boot = fg_boot_number();
+    static const char *const bad[] = {
+        "9 0000000000000009 7 1\n", // no report
+        "34 0000000000000009 7", "34 0000000000000009 7 1 more\n",
+        "34 0000000000000009 0 1\n", // of no decision
+    };
+    static const char *const heads[] = {"", "reports\n", "facegate-reports 2 1\n"};
+    for (unsigned i = 0; i < 7; i++) {
+        FILE *file = fopen(in_folder("off"), "w");
+        if (i < 4)
+            snprintf(text, sizeof text, "facegate-reports 1 %016" PRIx64 "\n%s", boot, bad[i]);
+        else
+            snprintf(text, sizeof text, "%s", heads[i - 4]);
+        fputs(text, file);
+        assert_int_equal(fclose(file), 0);
+        assert_int_equal(keep("off"), -EBADMSG);
+        assert_int_equal(reports.count, 0);
+    }
+    FILE *file = fopen(in_folder("off"), "w"); // of a clock that is gone
+    fprintf(file, "facegate-reports 1 %016" PRIx64 "\n%d 0000000000000009 7 1\n", boot + 1,
+            (int)FG_WIRE_PASSED);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(keep("off"), 0);
+    assert_int_equal(reports.count, 0);
+    tell(FG_WIRE_PASSED, 3); // what it is then is this one's
+    killed();
+    assert_int_equal(keep("off"), 0);
+    assert_int_equal(reports.count, 1);
+    unlink(in_folder("off"));
+}
+
+static void test_without_a_folder_it_goes_on(void **state)
+{
+    (void)state;
+    assert_int_equal(keep("none/reports"), 0);
+    come();
+    tell(FG_WIRE_PASSED, 7);
+    expect(FG_WIRE_PASSED, 7);
+    assert_true(reports.unwritten);
+    fg_reports_close(&reports);
+    assert_int_equal(reports.given_up, 1);
+}
+
 static void test_alive_once_a_second(void **state)
 {
     (void)state;
@@ -322,6 +435,9 @@ int main(void)
         TEST(test_what_nobody_heard_is_kept),
         TEST(test_after_ten_minutes_it_is_given_up),
         TEST(test_the_oldest_makes_room),
+        TEST(test_a_killed_gate_says_it_again),
+        TEST(test_files_that_are_off),
+        TEST(test_without_a_folder_it_goes_on),
         TEST(test_alive_once_a_second),
         TEST(test_heartbeats),
     };

@@ -624,8 +624,7 @@ static void test_refused_rectangles(void **state)
     fg_sampler_destroy(sampler);
 }
 
-// ---- the kernels against each other
-// ---------------------------------------------------------------
+// ---- the kernels against each other ------------------------------------------------------------
 
 // In grey levels. Kernels add in another order, and warps round a place in a pixel to float.
 #define MOST_OFF 1e-3

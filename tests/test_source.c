@@ -28,8 +28,7 @@
 
 static const struct fg_source_options at_once; // rate 0, no loop, no limit
 
-// ---- fixtures
-// ------------------------------------------------------------------------------------
+// ---- fixtures ----------------------------------------------------------------------------------
 
 static void put(const char *name, const void *bytes, size_t length)
 {
@@ -184,8 +183,7 @@ static void find_mapping(const char *name, uintptr_t *start, uintptr_t *end)
     assert_true(*start < *end);
 }
 
-// ---- folders and pictures
-// ------------------------------------------------------------------------
+// ---- folders and pictures ----------------------------------------------------------------------
 
 static void test_folder(void **state)
 {
@@ -286,8 +284,7 @@ static void test_turned_picture_is_counted(void **state)
     drop("side.mjpeg");
 }
 
-// ---- MJPEG
-// ---------------------------------------------------------------------------------------
+// ---- MJPEG -------------------------------------------------------------------------------------
 
 static void test_mjpeg(void **state)
 {
@@ -437,8 +434,7 @@ static void test_mjpeg_refused(void **state)
     drop("clip.mjpeg");
 }
 
-// ---- Y4M
-// -----------------------------------------------------------------------------------------
+// ---- Y4M ---------------------------------------------------------------------------------------
 
 static uint8_t *slurp(const char *name, size_t *ret_length)
 {
@@ -607,8 +603,7 @@ static void test_file_that_shrinks(void **state)
     }
 }
 
-// ---- opening
-// -------------------------------------------------------------------------------------
+// ---- opening -----------------------------------------------------------------------------------
 
 static void test_open_errors(void **state)
 {
@@ -648,8 +643,7 @@ static void test_rates(void **state)
     drop("clip.y4m");
 }
 
-// ---- pacing
-// --------------------------------------------------------------------------------------
+// ---- pacing ------------------------------------------------------------------------------------
 
 static void test_paced(void **state)
 {
@@ -731,8 +725,7 @@ static void test_unpaced_loses_nothing(void **state)
     drop("clip.y4m");
 }
 
-// ---- threads
-// -------------------------------------------------------------------------------------
+// ---- threads -----------------------------------------------------------------------------------
 
 struct waiter {
     struct fg_source *source;

@@ -213,6 +213,9 @@ static void test_pack_refusals(void **state)
     REFUSED(strcpy(s.pin, "1234"));
     REFUSED(strcpy(s.pin, "$argon2id$"));
     REFUSED(strcpy(s.pin, "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$aGFzaA"));
+    REFUSED(strcpy(s.pin, "$argon2id$v=19$m=65537,t=2,p=1$c29tZXNhbHQ$aGFzaA")); // too dear
+    REFUSED(strcpy(s.pin, "$argon2id$v=19$m=65536,t=5,p=1$c29tZXNhbHQ$aGFzaA"));
+    REFUSED(strcpy(s.pin, "$argon2id$v=19$m=65536,t=-2,p=1$c29tZXNhbHQ$aGFzaA"));
     REFUSED(s.pin[20] = ' ');
     REFUSED(memset(s.pin + 40, 'x', sizeof s.pin - 40));
     REFUSED(s.dimension = 0);

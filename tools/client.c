@@ -216,13 +216,10 @@ int fg_client_verdict(const struct fg_json *answer, struct fg_error *err)
         const char *error;
         int code;
     } codes[] = {
-        {"exists", -EEXIST},
-        {"not_found", -ENOENT},
-        {"no_space", -ENOSPC},
-        {"bad_request", -EINVAL},
-        {"bad_vector", -EINVAL},
-        {"wrong_model", -EMEDIUMTYPE},
-        {"wrong_dimension", -EMEDIUMTYPE},
+        {"exists", -EEXIST},           {"busy", -EBUSY},
+        {"not_found", -ENOENT},        {"no_space", -ENOSPC},
+        {"bad_request", -EINVAL},      {"bad_vector", -EINVAL},
+        {"wrong_model", -EMEDIUMTYPE}, {"wrong_dimension", -EMEDIUMTYPE},
     };
     if (fg_json_get_bool(answer, "ok", false))
         return 0;

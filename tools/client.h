@@ -37,8 +37,9 @@ struct fg_json *fg_client_request(const char *operation);
 int fg_client_ask(struct fg_client *client, struct fg_json *request, const float *vectors,
                   unsigned count, uint32_t dimension, struct fg_json **ret, struct fg_error *err);
 
-// 0 for an answer that says ok, else err is its message and the result one of -EEXIST, -ENOENT,
-// -ENOSPC, -EINVAL (the request or a vector is off), -EMEDIUMTYPE (another model), -EREMOTEIO.
+// 0 for an answer that says ok, else err is its message and the result one of -EEXIST, -EBUSY,
+// -ENOENT, -ENOSPC, -EINVAL (the request or a vector is off), -EMEDIUMTYPE (another model),
+// -EREMOTEIO.
 int fg_client_verdict(const struct fg_json *answer, struct fg_error *err);
 
 // The two in one, for answers that matter only when they say ok.

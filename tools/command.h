@@ -56,6 +56,7 @@ int fg_command_list(int argc, char **argv);
 int fg_command_model(int argc, char **argv);
 int fg_command_pass(int argc, char **argv);
 int fg_command_pay(int argc, char **argv);
+int fg_command_pin(int argc, char **argv);
 int fg_command_profile(int argc, char **argv);
 int fg_command_status(int argc, char **argv);
 int fg_command_vault(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct command {
     {"pay", "a payment that the next face in a lane makes", fg_command_pay},
     {"check", "a document's portrait against the face in a lane", fg_command_check},
     {"pass", "QR codes that carry their owner's face", fg_command_pass},
+    {"pin", "the PIN that a subject types for larger payments", fg_command_pin},
     {"status", "what matcher and cameras are doing", fg_command_status},
     {"vault", "records that only their owner's QR code opens", fg_command_vault},
     {"verify", "compare two photographs (1:1)", fg_command_verify},

@@ -14,11 +14,11 @@ PATH=$PATH:/usr/sbin:/sbin # of an ordinary user too
 RECIPE=1
 SUITE=bookworm
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-PACKAGES="systemd systemd-sysv udev kmod dbus procps e2fsprogs v4l-utils jq"
+PACKAGES="systemd systemd-sysv udev kmod dbus procps e2fsprogs v4l-utils gpiod jq"
 # what Depends of the packages comes to
 PACKAGES="$PACKAGES libzmq5 liblmdb0 libarmnn22 libarmnn-cpuref-backend22 libturbojpeg0 libjpeg62-turbo
 libpng16-16 libexif12 libopenjp2-7 libsodium23 libcjson1 libinih1 libxnnpack0 libpthreadpool0 libcamera0.0.3
-libcamera-ipa"
+libcamera-ipa libgpiod2 libqrencode4 libzbar0"
 
 fail() {
     printf 'check-vm: %s\n' "$@" >&2

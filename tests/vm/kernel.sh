@@ -9,9 +9,10 @@ mkdir -p "$2"
 folder=$(cd "$2" && pwd)
 unpacked=$folder/unpacked
 
-# The disk and the share; the cameras: vivid, real USB ones on the emulated host controller.
+# The disk and the share; the cameras: vivid, real USB ones on the emulated host controller; a USB
+# chip with GPIO lines on it too.
 MODULES="virtio_pci virtio_blk virtio_console virtio_rng ext4 9p 9pnet_virtio loop xhci_pci
-uvcvideo vivid v4l2loopback configfs autofs4 fuse efi_pstore"
+uvcvideo vivid v4l2loopback usbhid hid_cp2112 configfs autofs4 fuse efi_pstore"
 
 for deb in "$debs"/*.deb; do
     dpkg-deb --fsys-tarfile "$deb" | tar -x --no-same-owner -C "$(mkdir -p "$unpacked" && echo "$unpacked")"

@@ -3,8 +3,8 @@
 # Boots the emulated machine and runs cases in it: run.sh IMAGE FOLDER all|short|soak|CASE ...
 #   IMAGE   image.sh's folder
 #   FOLDER  the programs and stage/film are there; stage/ is what the guest sees as /host. Made
-#           there: a folder for each boot with console.log, journal.log, results, camera*.log and
-#           the cases' own logs; results; summary.json
+#           there: a folder for each boot with console.log, journal.log, results, camera*.log, chip.log
+#           and the cases' own logs; results; summary.json
 # The guest reports line by line, see guest/report.sh; what it does not report has failed. Ends
 # with "N passed, N failed" and 1 if any did.
 set -uo pipefail
@@ -16,7 +16,7 @@ shift 2
 
 CAMERAS="1 2"
 # Case by case in the order of what they build on. After a cut the machine boots again.
-ALL="machine install enrol plug people raw replug two uvc_faults vivid loopback libcamera memory disk power_cut / power_back"
+ALL="machine install enrol plug people gate raw replug two uvc_faults vivid loopback libcamera memory disk power_cut / power_back"
 SHORT="install enrol plug replug"
 SOAK="install enrol plug soak"
 
@@ -51,23 +51,38 @@ start_cameras() { # folder of this boot
             --socket "../../$1/camera$n.socket" --control "../../$1/camera$n.control") 2>"$1/camera$n.log" &
         children="$children $!"
     done
-    for n in $CAMERAS; do # QEMU would make a file of a control that is not there yet
-        for _ in $(seq 50); do
-            [ -p "$1/camera$n.control" ] && [ -S "$1/camera$n.socket" ] && break
-            sleep 0.1
-        done
-        [ -p "$1/camera$n.control" ] || fail "camera $n did not start, see $1/camera$n.log"
+    for n in $CAMERAS; do
+        await_device "$1" "camera$n"
     done
+}
+
+# What its lines do goes where the guest sees it, too.
+start_chip() { # folder of this boot
+    ./cp2112_chip --unplugged --serial LINES001 --socket "$1/chip.socket" --control "$1/chip.control" \
+        >stage/out/lines 2>"$1/chip.log" &
+    children="$children $!"
+    await_device "$1" chip
+}
+
+await_device() { # folder of this boot, name: QEMU would make a file of a control that is not there yet
+    for _ in $(seq 50); do
+        [ -p "$1/$2.control" ] && [ -S "$1/$2.socket" ] && return
+        sleep 0.1
+    done
+    fail "$2 did not start, see $1/$2.log"
 }
 
 # Emulated FMA and AVX2 are ten times slower than without, and 57-bit addresses cost too.
 start_machine() { # folder of this boot
-    local devices=()
+    local devices=() names=chip
     for n in $CAMERAS; do
-        devices+=(-chardev "socket,id=camera$n,path=$1/camera$n.socket,reconnect=1"
-            -device "usb-redir,chardev=camera$n,bus=usb.0"
-            -chardev "file,id=control$n,path=$1/camera$n.control"
-            -device "virtserialport,chardev=control$n,name=camera$n")
+        names+=" camera$n"
+    done
+    for name in $names; do
+        devices+=(-chardev "socket,id=$name,path=$1/$name.socket,reconnect=1"
+            -device "usb-redir,chardev=$name,bus=usb.0"
+            -chardev "file,id=control-$name,path=$1/$name.control"
+            -device "virtserialport,chardev=control-$name,name=$name")
     done
     qemu-system-x86_64 -M q35 -accel tcg,thread=multi,tb-size=512 -cpu max,la57=off,-fma,-avx2,-f16c \
         -smp 2 -m 2048 -nodefaults -no-user-config -display none -monitor none -no-reboot \
@@ -113,6 +128,7 @@ boot() { # number, cases
     printf '%s\n' "$@" >stage/cases
     : >"$folder/results"
     start_cameras "$folder"
+    start_chip "$folder"
     start_machine "$folder"
     follow "$folder" "${FACEGATE_VM_SECONDS:-1500}"
     stop_children

@@ -9,7 +9,6 @@
 #define OUTPUT         3 // the terminal that the stream comes from
 #define ITT_CAMERA     0x0201
 #define TT_STREAMING   0x0101
-#define PACKET         512
 #define CS_INTERFACE   0x24
 #define VS_FORMAT_YUYV 0x04
 #define VS_FRAME_YUYV  0x05
@@ -43,16 +42,6 @@ static void patch16(struct writer *w, size_t at, size_t value)
 {
     w->to[at] = (uint8_t)value;
     w->to[at + 1] = (uint8_t)(value >> 8);
-}
-
-void fg_uvc_describe_device(uint8_t ret[FG_UVC_DEVICE_BYTES])
-{
-    struct writer w = {ret, 0};
-    PUT(&w, FG_UVC_DEVICE_BYTES, 1, 0x00, 0x02, FG_UVC_CLASS, FG_UVC_SUBCLASS, FG_UVC_PROTOCOL, 64);
-    put(&w, 2, FG_UVC_VENDOR);
-    put(&w, 2, FG_UVC_PRODUCT);
-    put(&w, 2, FG_UVC_RELEASE);
-    PUT(&w, 1, 2, 3, 1); // maker, product, serial; one configuration
 }
 
 // Exposure (automatic or in 100 us), focus (automatic or a distance); brightness, contrast, gain.
@@ -107,10 +96,10 @@ static void put_streaming_interface(struct writer *w)
     PUT(w, 16, 1, 0, 0, 0, 0);
     put_frames(w, FG_UVC_YUYV, VS_FRAME_YUYV);
     patch16(w, header + 4, w->length - header);
-    PUT(w, 7, 5, FG_UVC_ENDPOINT, 2, PACKET & 0xff, PACKET >> 8, 0);
+    PUT(w, 7, 5, FG_UVC_ENDPOINT, 2, FG_UVC_PACKET & 0xff, FG_UVC_PACKET >> 8, 0);
 }
 
-size_t fg_uvc_describe_configuration(uint8_t ret[FG_UVC_MOST_BYTES])
+size_t fg_uvc_describe_configuration(uint8_t ret[FG_USB_ANSWER_BYTES])
 {
     struct writer w = {ret, 0};
     PUT(&w, 9, 2, 0, 0, 2, 1, 0, 0x80, 250);
@@ -118,17 +107,5 @@ size_t fg_uvc_describe_configuration(uint8_t ret[FG_UVC_MOST_BYTES])
     put_control_interface(&w);
     put_streaming_interface(&w);
     patch16(&w, 2, w.length);
-    return w.length;
-}
-
-size_t fg_uvc_describe_string(const char *text, uint8_t ret[FG_UVC_STRING_BYTES])
-{
-    struct writer w = {ret, 2};
-    if (!text)
-        put(&w, 2, 0x0409); // English
-    for (size_t i = 0; text && text[i] && i < FG_UVC_TEXT_MOST; i++)
-        put(&w, 2, (uint8_t)text[i]);
-    ret[0] = (uint8_t)w.length;
-    ret[1] = 3;
     return w.length;
 }

@@ -6,11 +6,8 @@
 
 #include "tests/vm/uvc_descriptors.h"
 
-#define MAKER    "facegate tests"
 #define CLOCK_HZ 48000000
 
-enum { TO_DEVICE = 0, GET_STATUS = 0, CLEAR_FEATURE = 1, SET_FEATURE = 3, SET_ADDRESS = 5 };
-enum { GET_DESCRIPTOR = 6, GET_CONFIGURATION = 8, SET_CONFIGURATION, GET_INTERFACE, SET_INTERFACE };
 enum { SET_CUR = 0x01, GET_CUR = 0x81, GET_MIN, GET_MAX, GET_RES, GET_LEN, GET_INFO, GET_DEF };
 enum { VS_PROBE = 1, VS_COMMIT = 2 };
 
@@ -62,7 +59,7 @@ static void negotiate(uint8_t probe[FG_UVC_PROBE_BYTES])
     probe[31] = probe[32] = probe[33] = 1;
 }
 
-static int video_request(struct fg_uvc_device *device, const struct fg_uvc_setup *setup,
+static int video_request(struct fg_uvc_device *device, const struct fg_usb_setup *setup,
                          const uint8_t *in, size_t in_length, uint8_t *ret)
 {
     const unsigned selector = setup->value >> 8;
@@ -95,7 +92,7 @@ static int video_request(struct fg_uvc_device *device, const struct fg_uvc_setup
     return -EPIPE;
 }
 
-static int control_request(struct fg_uvc_device *device, const struct fg_uvc_setup *setup,
+static int control_request(struct fg_uvc_device *device, const struct fg_usb_setup *setup,
                            const uint8_t *in, size_t in_length, uint8_t *ret)
 {
     const unsigned entity = setup->index >> 8, selector = setup->value >> 8;
@@ -130,66 +127,55 @@ static int control_request(struct fg_uvc_device *device, const struct fg_uvc_set
     return -EPIPE;
 }
 
-static int descriptor(const struct fg_uvc_device *device, unsigned kind, unsigned index,
-                      uint8_t *ret)
-{
-    const char *const texts[] = {NULL, MAKER, device->product, device->serial};
-    switch (kind) {
-    case 1:
-        fg_uvc_describe_device(ret);
-        return FG_UVC_DEVICE_BYTES;
-    case 2:
-        return (int)fg_uvc_describe_configuration(ret);
-    case 3:
-        return index < sizeof texts / sizeof *texts ? (int)fg_uvc_describe_string(texts[index], ret)
-                                                    : -EPIPE;
-    }
-    return -EPIPE;
-}
-
-static int standard_request(struct fg_uvc_device *device, const struct fg_uvc_setup *setup,
-                            uint8_t *ret)
-{
-    switch (setup->request) {
-    case GET_DESCRIPTOR:
-        return descriptor(device, setup->value >> 8, setup->value & 0xff, ret);
-    case GET_STATUS:
-        return put(ret, 2, 0);
-    case GET_CONFIGURATION:
-        return put(ret, 1, 1);
-    case GET_INTERFACE:
-        return put(ret, 1, 0);
-    case CLEAR_FEATURE: // an endpoint's halt: uvcvideo ends a bulk stream so
-        fg_uvc_stream_reset(&device->stream);
-        return 0;
-    case SET_INTERFACE:
-    case SET_CONFIGURATION:
-    case SET_FEATURE:
-    case SET_ADDRESS:
-        return 0;
-    }
-    return -EPIPE;
-}
-
-int fg_uvc_device_request(struct fg_uvc_device *device, const struct fg_uvc_setup *setup,
-                          const uint8_t *in, size_t in_length, uint8_t ret[FG_UVC_ANSWER_BYTES])
+static int request(void *context, const struct fg_usb_setup *setup, const uint8_t *in,
+                   size_t in_length, uint8_t ret[FG_USB_ANSWER_BYTES])
 {
     const unsigned kind = setup->type & 0x60, interface = setup->index & 0xff;
-    int r = -EPIPE;
-    if (kind == 0)
-        r = standard_request(device, setup, ret);
-    else if (kind == 0x20 && interface == FG_UVC_STREAMING)
-        r = video_request(device, setup, in, in_length, ret);
-    else if (kind == 0x20 && interface == FG_UVC_CONTROL)
-        r = control_request(device, setup, in, in_length, ret);
-    return r > setup->length ? setup->length : r;
+    if (kind == 0x20 && interface == FG_UVC_STREAMING)
+        return video_request(context, setup, in, in_length, ret);
+    if (kind == 0x20 && interface == FG_UVC_CONTROL)
+        return control_request(context, setup, in, in_length, ret);
+    return -EPIPE;
 }
 
-void fg_uvc_device_init(struct fg_uvc_device *device, const char *product, const char *serial)
+static void reset(void *context)
+{
+    fg_uvc_stream_reset(&((struct fg_uvc_device *)context)->stream);
+}
+
+static int read_stream(void *context, uint8_t *to, size_t room)
+{
+    return fg_uvc_stream_read(&((struct fg_uvc_device *)context)->stream, to, room);
+}
+
+static int wait_ms(const void *context)
+{
+    return fg_uvc_stream_wait_ms(&((const struct fg_uvc_device *)context)->stream);
+}
+
+const struct fg_usb_kind fg_uvc_kind = {
+    .maker = "facegate tests",
+    .product = "Gate camera",
+    .high_speed = true,
+    .class = 0xef, // miscellaneous, with an interface association
+    .subclass = 2,
+    .protocol = 1,
+    .vendor = 0x1209, // pid.codes' numbers for tests
+    .number = 0x0001,
+    .release = 0x0110,
+    .interfaces = {{FG_UVC_VIDEO_CLASS, 1, 0}, {FG_UVC_VIDEO_CLASS, 2, 0}},
+    .endpoints = {{FG_UVC_ENDPOINT, FG_UVC_STREAMING, false, FG_UVC_PACKET}},
+    .n_interfaces = 2,
+    .n_endpoints = 1,
+    .describe = fg_uvc_describe_configuration,
+    .request = request,
+    .reset = reset,
+    .read = read_stream,
+    .wait_ms = wait_ms};
+
+void fg_uvc_device_init(struct fg_uvc_device *device)
 {
     memset(device, 0, sizeof *device);
-    device->product = product;
-    device->serial = serial;
     negotiate(device->probe);
     for (int i = 0; i < FG_UVC_CONTROLS; i++)
         device->controls[i] = controls[i].standard;

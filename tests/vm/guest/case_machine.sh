@@ -43,6 +43,19 @@ camera 1 unplug
 camera 2 unplug
 within 90 no_node GATE0002
 
+mark_lines
+chip hold 6 1
+chip plug
+need 'a USB chip with lines comes' within 90 chip_is_there
+check 'what is set is driven' gpioset "$CHIP_LABEL" 7=1
+check 'the host sees it' within 90 is_driven 7 1
+check 'and back' gpioset "$CHIP_LABEL" 7=0
+check 'in this order' within 90 went 7 '1 0'
+check 'a line held high is read so' test "$(gpioget "$CHIP_LABEL" 5 6)" = '0 1'
+chip unplug
+check 'unplugged it is gone as well' within 90 chip_is_gone
+chip hold 6 0
+
 vivid_load
 need 'vivid loads' within 90 vivid_node cap
 vivid_loop

@@ -121,11 +121,14 @@ empty_lane() { # camera's number, NAME
 }
 
 # ---- configuration
-configure() { # file below /etc/facegate, then its lines
-    configure_file=$CONF/$1
-    shift
-    mkdir -p "$(dirname "$configure_file")"
-    printf '%s\n' '[camera]' "$@" >"$configure_file"
+configure() { write_settings camera "$@"; } # a camera's: file below /etc/facegate, then its lines
+
+write_settings() { # section, file below /etc/facegate, then its lines
+    settings_section=$1
+    settings_file=$CONF/$2
+    shift 2
+    mkdir -p "$(dirname "$settings_file")"
+    printf '%s\n' "[$settings_section]" "$@" >"$settings_file"
 }
 
 unconfigure() { rm "$CONF/$1"; }

@@ -38,6 +38,8 @@ must() {
     exit 0
 }
 
+not() { ! "$@"; }
+
 uptime_ms() {
     read -r uptime_now _ </proc/uptime
     echo "${uptime_now%.*}${uptime_now#*.}0"

@@ -19,7 +19,7 @@ while read -r case_name; do
     *) limit=400 ;;
     esac
     timeout -k 10 $limit sh -c "case_name=$case_name; . /host/guest/report.sh; . /host/guest/cameras.sh
-        . /host/guest/facegate.sh; . /host/guest/case_$case_name.sh" >"/host/out/$case_name.log" 2>&1 </dev/null
+        . /host/guest/lines.sh; . /host/guest/facegate.sh; . /host/guest/case_$case_name.sh" >"/host/out/$case_name.log" 2>&1 </dev/null
     code=$?
     [ $code = 0 ] || not_ok "it ended with code $code"
     echo "$case_name took $(($(uptime_ms) - began)) ms"
