@@ -85,7 +85,7 @@ ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
 COMMON   := base45 bus calendar card clock conf conf_value error json log notify portrait_wire \
-            wire
+            stays wire
 ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph \
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
@@ -99,20 +99,22 @@ PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture
             v4l2_buffers v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view \
             vision
 MATCHER  := announce bytes calibrate catalogue checks claims control database decide decision \
-            desk doors drain event gallery gallery_apply gallery_check gallery_load gallery_vault \
-            groups ids index index_avx2 index_avx512 index_c index_codes index_kernels index_neon \
-            index_rotation index_score index_search keys lanes latency ledger ledger_charges \
-            ledger_events ledger_passages ledger_state master matcher_hooks matcher_start \
-            matcher_turn pages passages passages_admit passages_settle policy policy_check \
-            policy_hours policy_read portrait presences reader reasons record request \
-            request_change request_lane request_pin request_vault roster roster_check rules seal senders \
-            settings slots status subject tills timeline token token_keys tracks vault words
+            desk doors drain event gallery gallery_apply gallery_check gallery_load \
+            gallery_vault groups ids index index_avx2 index_avx512 index_c index_codes \
+            index_kernels index_neon index_rotation index_score index_search keys lanes latency \
+            ledger ledger_charges ledger_events ledger_passages ledger_state master \
+            matcher_hooks matcher_start matcher_turn pages passages passages_admit \
+            passages_settle policy policy_check policy_hours policy_read portrait presences \
+            reader reasons record request request_change request_lane request_ledger \
+            request_ledger_change request_pin request_vault roster roster_check rules seal \
+            senders settings slots status subject tills timeline token token_keys tracks vault \
+            words
 GATE     := board debounce gate_conf gpio_v1 gpio_v2 gpio_words heartbeat lamps lane output_exec \
             output_zmq outputs reports reports_file service tally verdict
-TOOLS    := args child client csv det engines enrol enrolment eval fsck import intake issue \
-            journal list manner model pass pay people photo pin placement plain plot portrait \
-            problems profile profile_words progress qr roll score_table status trial vault verb \
-            verify watch when
+TOOLS    := args blocks charges child client csv det engines enrol enrolment eval events flight \
+            fsck hours import intake issue journal list manner model page pass pay people photo \
+            pin placement plain plot portrait problems profile profile_words progress qr roll \
+            score_table spool status trial vault verb verify watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_lane take_loop \
             take_swap take_walk tally truth view walk
 BENCH    := contest crowd figures kinds onnx peak peer served
@@ -121,12 +123,12 @@ BENCH_OF_INDEX := crew engines field flat flat_kernels large later race report r
             upkeep
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
-TESTS := align armnn base45 board bus calendar camera capture card choice claim client conf \
-         control decide detect document drain engine footage frame fsck gallery gate gate_conf \
-         graph image index index_kernels jp2 jpeg_window json lane lanes libcamera matcher \
-         notify pass passages played_camera policy portrait profile profiles qr quality reports \
-         roster rules sampler seal shot simulate source subject swap tally tflite token \
-         token_keys tools track v4l2 verdict wire words
+TESTS := align armnn base45 board bus calendar camera capture card charges choice claim client \
+         conf control decide detect document drain engine footage frame fsck gallery gate \
+         gate_conf graph image index index_kernels jp2 jpeg_window json lane lanes ledger \
+         libcamera matcher notify pass passages played_camera policy portrait profile profiles \
+         qr quality reports roster rules sampler seal shot simulate source subject swap tally \
+         tflite token token_keys tools track v4l2 verdict wire words
 SCRIPTS      := examples gate setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim conf control \

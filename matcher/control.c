@@ -142,7 +142,7 @@ static fg_refusal status(struct fg_request *r)
 struct fg_operation {
     const char *name;
     fg_refusal (*run)(struct fg_request *r);
-    bool changes; // `run` reads the change that is to be made
+    bool changes; // `run` reads the change of the gallery that is to be made
     bool vectors; // further parts are welcome
     bool firms;   // in a firm's door, too
 };
@@ -164,6 +164,19 @@ static const struct fg_operation operations[] = {
     {"vault_put", fg_request_vault_put, false, true, false},
     {"vault_delete", fg_request_vault_delete, false, false, false},
     {"wake", fg_request_wake, false, false, true},
+    {"events", fg_request_events, false, false, false},
+    {"charges", fg_request_charges, false, false, true},
+    {"charges_taken", fg_request_charges_taken, false, false, true},
+    {"headcount", fg_request_headcount, false, false, false},
+    {"inside", fg_request_inside, false, false, false},
+    {"hours", fg_request_hours, false, false, false},
+    {"block", fg_request_block, false, false, false},
+    {"unblock", fg_request_unblock, false, false, false},
+    {"blocked", fg_request_blocked, false, false, false},
+    {"revoke", fg_request_revoke, false, false, false},
+    {"flight_put", fg_request_flight_put, false, false, false},
+    {"flight_delete", fg_request_flight_delete, false, false, false},
+    {"flights", fg_request_flights, false, false, false},
 };
 
 static fg_refusal find_operation(struct fg_request *r)

@@ -25,9 +25,12 @@
 extern "C" {
 #endif
 
-#define FG_CONTROL_SUBJECTS 32   // most of one enrol_many,
-#define FG_CONTROL_PACKED   2048 // with its vectors packed into one part
-#define FG_CONTROL_PAGE     200  // most of one list
+#define FG_CONTROL_SUBJECTS 32    // most of one enrol_many,
+#define FG_CONTROL_PACKED   2048  // with its vectors packed into one part
+#define FG_CONTROL_PAGE     200   // most of one list
+#define FG_CONTROL_EVENTS   1000  // most of one answer to `events`,
+#define FG_CONTROL_LOOKS    20000 // of so many that it looks at
+#define FG_CONTROL_PASSED   5000  // most passages of one answer to `hours`
 
 struct fg_control { // all borrowed
     const char *version;

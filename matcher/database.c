@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define GROW (1ull << 18)
+#define GROW       (1ull << 18)
+#define FREE_TABLE 0 // LMDB's own: transaction -> how many pages it freed, and which
 
 struct fg_database {
     MDB_env *env;
@@ -208,6 +209,13 @@ int fg_database_put(struct fg_database *d, unsigned table, struct fg_bytes key,
     return fail_code(d, err, mdb_put(d->txn, d->tables[table], &name, &data, flags), writing);
 }
 
+int fg_database_append(struct fg_database *d, unsigned table, struct fg_bytes key,
+                       struct fg_bytes value, struct fg_error *err)
+{
+    MDB_val name = val(key), data = val(value);
+    return fail_code(d, err, mdb_put(d->txn, d->tables[table], &name, &data, MDB_APPEND), writing);
+}
+
 int fg_database_delete(struct fg_database *d, unsigned table, struct fg_bytes key,
                        struct fg_error *err)
 {
@@ -306,6 +314,32 @@ int fg_database_use_headroom(struct fg_database *d, bool in, struct fg_error *er
     // LMDB never goes below what is in use.
     uint64_t most = in ? info.me_mapsize + FG_DATABASE_HEADROOM : d->options.most;
     return fail_code(d, err, mdb_env_set_mapsize(d->env, most), writing);
+}
+
+static uint64_t count_free(MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    size_t count;
+    uint64_t pages = 0;
+    if (mdb_cursor_open(txn, FREE_TABLE, &cursor) != 0)
+        return 0;
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0 && value.mv_size >= sizeof count) {
+        memcpy(&count, value.mv_data, sizeof count);
+        pages += count;
+    }
+    mdb_cursor_close(cursor);
+    return pages;
+}
+
+uint64_t fg_database_free_pages(struct fg_database *d)
+{
+    MDB_txn *txn; // LMDB shows that table to readers alone
+    if (mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn) != 0)
+        return 0;
+    uint64_t pages = count_free(txn);
+    mdb_txn_abort(txn);
+    return pages;
 }
 
 void fg_database_read_ahead(struct fg_database *d)

@@ -60,6 +60,9 @@ int fg_database_get(struct fg_database *database, unsigned table, struct fg_byte
                     struct fg_bytes *ret, struct fg_error *err);
 int fg_database_put(struct fg_database *database, unsigned table, struct fg_bytes key,
                     struct fg_bytes value, bool replace, struct fg_error *err);
+// For a key behind all others: pages become full. -EEXIST, without a sentence: it is not.
+int fg_database_append(struct fg_database *database, unsigned table, struct fg_bytes key,
+                       struct fg_bytes value, struct fg_error *err);
 int fg_database_delete(struct fg_database *database, unsigned table, struct fg_bytes key,
                        struct fg_error *err);
 
@@ -89,6 +92,9 @@ int fg_database_reserve(struct fg_database *database, uint64_t records, uint64_t
                         struct fg_error *err);
 // Lets the next transactions use the headroom of the map, too (`in`), or no longer.
 int fg_database_use_headroom(struct fg_database *database, bool in, struct fg_error *err);
+
+// Pages that a transaction may take before the file grows; between transactions. Reads their list.
+uint64_t fg_database_free_pages(struct fg_database *database);
 
 // Asks the system to read the file ahead, for who is about to walk it.
 void fg_database_read_ahead(struct fg_database *database);

@@ -66,33 +66,39 @@ static void add_text(struct fg_json *json, const char *name, const char *text)
         fg_json_add_string(json, name, text);
 }
 
+const char *fg_event_time(uint64_t t_ns, char ret[FG_EVENT_TIME])
+{
+    struct tm tm;
+    time_t seconds = (time_t)(t_ns / 1000000000u); // 64 bits of nanoseconds end in the year 2554
+    gmtime_r(&seconds, &tm);
+    size_t used = strftime(ret, FG_EVENT_TIME, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(ret + used, FG_EVENT_TIME - used, ".%03uZ", (unsigned)(t_ns / 1000000u % 1000u));
+    return ret;
+}
+
+void fg_event_hex(const void *bytes, size_t count, char *ret)
+{
+    ret[0] = '\0';
+    for (size_t i = 0; i < count; i++)
+        snprintf(ret + 2 * i, 3, "%02x", ((const uint8_t *)bytes)[i]);
+}
+
 static void add_charge(const struct fg_event *e, struct fg_json *json)
 {
     static const uint8_t none[FG_CHARGE_ID];
     char hex[2 * FG_CHARGE_ID + 1];
     if (memcmp(e->charge, none, sizeof none) == 0)
         return;
-    for (unsigned i = 0; i < FG_CHARGE_ID; i++)
-        snprintf(hex + 2 * i, 3, "%02x", e->charge[i]);
+    fg_event_hex(e->charge, sizeof e->charge, hex);
     fg_json_add_string(json, "charge", hex);
-}
-
-static void add_time(struct fg_json *json, uint64_t t_ns)
-{
-    char text[48];
-    struct tm tm;
-    time_t seconds = (time_t)(t_ns / 1000000000u);
-    gmtime_r(&seconds, &tm);
-    size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + used, sizeof text - used, ".%03uZ", (unsigned)(t_ns / 1000000u % 1000u));
-    fg_json_add_string(json, "t", text);
 }
 
 struct fg_json *fg_event_json(const struct fg_event *e)
 {
+    char time[FG_EVENT_TIME];
     struct fg_json *json = fg_json_object();
     fg_json_add_u64(json, "number", e->number);
-    add_time(json, e->t_ns);
+    fg_json_add_string(json, "t", fg_event_time(e->t_ns, time));
     fg_json_add_string(json, "event", fg_event_name(e->kind));
     add_text(json, "lane", e->lane);
     add_text(json, "zone", e->zone);

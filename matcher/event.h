@@ -58,6 +58,12 @@ struct fg_event {
 
 const char *fg_event_name(enum fg_event_kind kind); // "admit", ...; never NULL
 
+#define FG_EVENT_TIME 32 // bytes of a printed time
+
+// "2027-01-31T23:00:00.250Z"
+const char *fg_event_time(uint64_t t_ns, char ret[FG_EVENT_TIME]);
+void fg_event_hex(const void *bytes, size_t count, char *ret); // 2 * count + 1 bytes
+
 // Everything but the number, which is the key. pack returns the length; unpack: 0 or -EBADMSG.
 size_t fg_event_pack(const struct fg_event *event, uint8_t bytes[FG_EVENT_BYTES]);
 int fg_event_unpack(const uint8_t *bytes, size_t length, struct fg_event *ret);

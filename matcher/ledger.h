@@ -32,9 +32,10 @@ int fg_ledger_open(const struct fg_ledger_options *options, struct fg_ledger **r
                    struct fg_error *err);
 void fg_ledger_close(struct fg_ledger *ledger); // accepts NULL
 
-// One transaction at a time; all calls below but those of export need one. A failed call leaves the
-// transaction to be aborted. commit: durable when 0; -ENOSPC, -EIO: nothing of it is there.
-// begin with `writing` false is a read.
+// One transaction at a time; all calls below but fg_ledger_events and fg_ledger_state need one. A
+// failed call leaves the transaction to be aborted. commit: durable when 0; -ENOSPC, -EIO: nothing
+// of it is there. Without room for more (disk or map full) what adds is refused, by the call or at
+// the commit, until something was removed; reading goes on. begin with `writing` false is a read.
 int fg_ledger_begin(struct fg_ledger *ledger, bool writing, struct fg_error *err);
 int fg_ledger_commit(struct fg_ledger *ledger, struct fg_error *err);
 void fg_ledger_abort(struct fg_ledger *ledger);
@@ -106,15 +107,19 @@ int fg_ledger_inside_delete(struct fg_ledger *l, const char *subject,
 // The first subject after `after` ("" at first) in byte order; -ENOENT at the end.
 int fg_ledger_inside_next(struct fg_ledger *l, const char *after, struct fg_inside *ret,
                           struct fg_error *err);
-uint64_t fg_ledger_inside_count(struct fg_ledger *l,
-                                const char *zone); // NULL: everywhere. Constant time
+// People in a zone; NULL: everywhere. In constant time.
+uint64_t fg_ledger_inside_count(struct fg_ledger *l, const char *zone);
+// The first zone after `after` (NULL at first) that somebody is in; -ENOENT at the end. Its name is
+// empty for who is inside no zone.
+int fg_ledger_zone_next(struct fg_ledger *l, const char *after, char ret[FG_WIRE_NAME],
+                        uint64_t *ret_count, struct fg_error *err);
 
 // ---- words with a time: used and revoked serials, blocked subjects ----
 enum fg_mark {
-    FG_MARK_USED,
-    FG_MARK_REVOKED,
-    FG_MARK_BLOCKED
-}; // used, revoked: key a serial; blocked: a subject's id
+    FG_MARK_USED,    // a serial
+    FG_MARK_REVOKED, // a serial
+    FG_MARK_BLOCKED  // a subject's id
+};
 int fg_ledger_mark_get(struct fg_ledger *l, enum fg_mark mark, const void *key, size_t length,
                        uint64_t *ret_until_s, struct fg_error *err); // -ENOENT
 int fg_ledger_mark_put(struct fg_ledger *l, enum fg_mark mark, const void *key, size_t length,
@@ -137,14 +142,18 @@ int fg_ledger_flight_next(struct fg_ledger *l, const char *after, struct fg_flig
 
 // ---- upkeep ----
 // Removes events older than events_before_ns, settled passages and void or taken charges older than
-// state_before_ns, marks whose time is over at now_s; at most `most` things a call, so that nobody
-// waits long. Returns how many.
+// state_before_ns, marks whose time is over at now_s. A call looks at no more than `most` records
+// of each table, so that nobody waits long, and the next goes on behind them. Returns how many it
+// removed. Works without room, in a transaction that adds less than it removes.
 int fg_ledger_expire(struct fg_ledger *l, uint64_t events_before_ns, uint64_t state_before_ns,
                      uint64_t now_s, unsigned most, struct fg_error *err);
 // Events after `after`, at most `most`, in order; from a read of its own when no transaction is
 // open.
 int fg_ledger_events(struct fg_ledger *l, uint64_t after, struct fg_event *ret, unsigned most,
                      unsigned *ret_count, struct fg_error *err);
+// The place behind which events of t_ns and later are, for fg_ledger_events; by halving.
+int fg_ledger_events_since(struct fg_ledger *l, uint64_t t_ns, uint64_t *ret_after,
+                           struct fg_error *err);
 struct fg_ledger_state {
     uint64_t events, first_event, last_event, passages, charges_due, inside, bytes;
 };

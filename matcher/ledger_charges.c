@@ -51,26 +51,30 @@ int fg_ledger_charge_get(struct fg_ledger *l, const uint8_t id[FG_CHARGE_ID], st
     struct fg_ledger_key key = fg_ledger_key_raw(id, FG_CHARGE_ID);
     int r = fg_ledger_get(l, FG_LEDGER_CHARGES, key, &value, err);
     if (r == 0 && unpack(value, ret) < 0)
-        return fg_ledger_damaged(FG_LEDGER_CHARGES, err);
+        return fg_ledger_damaged(FG_LEDGER_CHARGES, fg_ledger_bytes(&key), err);
     if (r == 0)
         memcpy(ret->id, id, FG_CHARGE_ID);
     return r;
 }
 
-// Those due stand in a row of their own until the back office has them.
+// Those due stand in a row of their own until the back office has them. Their place is the
+// ledger's to know, whatever the caller has in `due`.
 static int keep_row(struct fg_ledger *l, struct fg_charge *charge, struct fg_error *err)
 {
-    if (charge->state == FG_CHARGE_DUE && charge->due == 0) {
-        int r = fg_ledger_next_number(l, "due", &charge->due, err);
-        return r < 0 ? r
-                     : fg_ledger_put(l, FG_LEDGER_DUE, fg_ledger_key_u64(charge->due), charge->id,
-                                     FG_CHARGE_ID, err);
-    }
-    if (charge->state != FG_CHARGE_DUE && charge->due != 0) {
-        int r = fg_ledger_delete(l, FG_LEDGER_DUE, fg_ledger_key_u64(charge->due), err);
-        return r == -ENOENT ? 0 : r;
-    }
-    return 0;
+    struct fg_charge old = {.due = 0};
+    int r = fg_ledger_charge_get(l, charge->id, &old, err);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    bool was = r == 0 && old.state == FG_CHARGE_DUE, is = charge->state == FG_CHARGE_DUE;
+    charge->due = old.due;
+    if (was == is)
+        return 0;
+    if (was)
+        return fg_ledger_delete(l, FG_LEDGER_DUE, fg_ledger_key_u64(old.due), err);
+    r = fg_ledger_next_number(l, "due", &charge->due, err);
+    return r < 0 ? r
+                 : fg_ledger_append_row(l, FG_LEDGER_DUE, fg_ledger_key_u64(charge->due),
+                                        charge->id, FG_CHARGE_ID, err);
 }
 
 int fg_ledger_charge_put(struct fg_ledger *l, struct fg_charge *charge, struct fg_error *err)
@@ -78,6 +82,10 @@ int fg_ledger_charge_put(struct fg_ledger *l, struct fg_charge *charge, struct f
     uint8_t bytes[BYTES];
     struct fg_walk w = {.out = bytes, .end = sizeof bytes};
     int r = keep_row(l, charge, err);
+    if (r == -ENOENT) {
+        struct fg_ledger_key due = fg_ledger_key_u64(charge->due);
+        return fg_ledger_damaged(FG_LEDGER_DUE, fg_ledger_bytes(&due), err);
+    }
     if (r < 0)
         return r;
     walk_charge(&w, charge);
@@ -104,7 +112,7 @@ int fg_ledger_charges_due(struct fg_ledger *l, const char *firm, uint64_t after,
         r = value.length == FG_CHARGE_ID ? fg_ledger_charge_get(l, value.at, charge, err)
                                          : -EBADMSG;
         if (r < 0) {
-            r = fg_ledger_damaged(FG_LEDGER_DUE, err);
+            r = fg_ledger_damaged(FG_LEDGER_DUE, key, err);
             break;
         }
         *ret_count += !firm || strcmp(charge->firm, firm) == 0;

@@ -13,10 +13,20 @@ int fg_ledger_append(struct fg_ledger *ledger, struct fg_event *event, struct fg
         return fg_fail(err, -EINVAL, "an event holds a text that is too long");
     int r = fg_ledger_next_number(ledger, "events", &number, err);
     if (r == 0)
-        r = fg_ledger_put(ledger, FG_LEDGER_EVENTS, fg_ledger_key_u64(number), bytes, length, err);
+        r = fg_ledger_append_row(ledger, FG_LEDGER_EVENTS, fg_ledger_key_u64(number), bytes, length,
+                                 err);
     if (r == 0)
         event->number = number;
     return r;
+}
+
+static int read_event(struct fg_bytes key, struct fg_bytes value, struct fg_event *ret,
+                      struct fg_error *err)
+{
+    if (key.length != 8 || fg_event_unpack(value.at, value.length, ret) < 0)
+        return fg_ledger_damaged(FG_LEDGER_EVENTS, key, err);
+    ret->number = fg_ledger_read_u64(key.at);
+    return 0;
 }
 
 static int read_events(struct fg_ledger *l, uint64_t after, struct fg_event *ret, unsigned most,
@@ -30,14 +40,9 @@ static int read_events(struct fg_ledger *l, uint64_t after, struct fg_event *ret
         return r;
     r = fg_cursor_seek(cursor, (struct fg_bytes){from.at, from.length}, &key, &value, err);
     while (r == 0 && *ret_count < most) {
-        struct fg_event *event = &ret[*ret_count];
-        if (key.length != 8 || fg_event_unpack(value.at, value.length, event) < 0) {
-            r = fg_ledger_damaged(FG_LEDGER_EVENTS, err);
-            break;
-        }
-        event->number = fg_ledger_read_u64(key.at);
-        ++*ret_count;
-        r = *ret_count < most ? fg_cursor_next(cursor, &key, &value, err) : 0;
+        r = read_event(key, value, &ret[*ret_count], err);
+        if (r == 0 && ++*ret_count < most)
+            r = fg_cursor_next(cursor, &key, &value, err);
     }
     fg_cursor_close(cursor);
     return r == -ENOENT ? 0 : r;
@@ -48,10 +53,10 @@ int fg_ledger_events(struct fg_ledger *l, uint64_t after, struct fg_event *ret, 
 {
     bool own = !l->open;
     *ret_count = 0;
-    int r = after == UINT64_MAX || most == 0 ? -ENOENT : 0;
-    if (r < 0)
+    if (after == UINT64_MAX || most == 0)
         return 0;
-    if (own && (r = fg_ledger_begin(l, false, err)) < 0)
+    int r = own ? fg_ledger_begin(l, false, err) : 0;
+    if (r < 0)
         return r;
     r = read_events(l, after, ret, most, ret_count, err);
     if (own)
@@ -59,8 +64,45 @@ int fg_ledger_events(struct fg_ledger *l, uint64_t after, struct fg_event *ret, 
     return r;
 }
 
-// ---- what is old
-// ---------------------------------------------------------------------------------
+// The first event behind `number` - 1; -ENOENT: there is none.
+static int event_from(struct fg_ledger *l, uint64_t number, struct fg_event *ret,
+                      struct fg_error *err)
+{
+    struct fg_bytes key, value;
+    int r = fg_ledger_seek(l, FG_LEDGER_EVENTS, fg_ledger_key_u64(number), &key, &value, err);
+    return r == 0 ? read_event(key, value, ret, err) : r;
+}
+
+int fg_ledger_events_since(struct fg_ledger *l, uint64_t t_ns, uint64_t *ret_after,
+                           struct fg_error *err)
+{
+    struct fg_ledger_state state;
+    struct fg_event event;
+    fg_ledger_state(l, &state);
+    uint64_t low = state.first_event, high = state.last_event + 1; // the first not before lies here
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        int r = event_from(l, middle, &event, err);
+        if (r < 0 && r != -ENOENT)
+            return r;
+        if (r == 0 && event.t_ns < t_ns)
+            low = event.number + 1;
+        else
+            high = middle;
+    }
+    *ret_after = low > 0 ? low - 1 : 0;
+    return 0;
+}
+
+// ---- what is old --------------------------------------------------------------------------------
+
+static int remove_row(struct fg_ledger *l, struct fg_cursor *cursor, struct fg_error *err)
+{
+    int r = fg_cursor_delete(cursor, err);
+    l->removed += r == 0;
+    l->full |= r == -ENOSPC;
+    return r;
+}
 
 struct sweep {
     struct fg_ledger *ledger;
@@ -104,13 +146,14 @@ static int sweep(struct sweep *s)
             : fg_cursor_next(cursor, &key, &value, s->err);
     for (unsigned i = 0; r == 0 && i < s->budget; i++) {
         int old = s->old(s->context, key, value);
-        r = old < 0 ? fg_ledger_damaged(s->table, s->err) : 0;
+        r = old < 0 ? fg_ledger_damaged(s->table, key, s->err) : 0;
         if (r == 0 && old)
             r = remove_order(s, value);
         if (r == 0 && old)
-            r = fg_cursor_delete(cursor, s->err);
+            r = remove_row(l, cursor, s->err);
         removed += r == 0 && old;
-        r = r == 0 ? fg_cursor_next(cursor, &key, &value, s->err) : r;
+        if (r == 0)
+            r = fg_cursor_next(cursor, &key, &value, s->err);
     }
     if (r == 0)
         remember(s, key);
@@ -141,16 +184,13 @@ static int remove_events(struct fg_ledger *l, uint64_t before_ns, unsigned most,
         return r;
     r = fg_cursor_next(cursor, &key, &value, err);
     while (r == 0 && (unsigned)removed < most) {
-        r = fg_event_unpack(value.at, value.length, &event);
-        if (r < 0) {
-            r = fg_ledger_damaged(FG_LEDGER_EVENTS, err);
+        r = read_event(key, value, &event, err);
+        if (r < 0 || event.t_ns >= before_ns)
             break;
-        }
-        if (event.t_ns >= before_ns)
-            break;
-        r = fg_cursor_delete(cursor, err);
+        r = remove_row(l, cursor, err);
         removed += r == 0;
-        r = r == 0 ? fg_cursor_next(cursor, &key, &value, err) : r;
+        if (r == 0)
+            r = fg_cursor_next(cursor, &key, &value, err);
     }
     fg_cursor_close(cursor);
     return r < 0 && r != -ENOENT ? r : removed;

@@ -33,6 +33,10 @@ struct fg_ledger {
     struct fg_database *database;
     int directory, lock; // fds
     bool open, writing;
+    // What a transaction may do: `tight` is one that must remove more than it adds, because the
+    // last one found no room (`full`) or the disk promises none.
+    bool full, tight, headroom;
+    uint64_t added, removed;                        // records of the transaction
     uint8_t swept[FG_LEDGER_TABLES][FG_SUBJECT_ID]; // where the removal of the old goes on
     size_t swept_length[FG_LEDGER_TABLES];
 };
@@ -53,13 +57,24 @@ int fg_ledger_get(struct fg_ledger *l, unsigned table, struct fg_ledger_key key,
                   struct fg_bytes *ret, struct fg_error *err);
 int fg_ledger_put(struct fg_ledger *l, unsigned table, struct fg_ledger_key key, const void *value,
                   size_t length, struct fg_error *err);
+// Behind all keys of the table; -EBADMSG: it is not.
+int fg_ledger_append_row(struct fg_ledger *l, unsigned table, struct fg_ledger_key key,
+                         const void *value, size_t length, struct fg_error *err);
 int fg_ledger_delete(struct fg_ledger *l, unsigned table, struct fg_ledger_key key,
                      struct fg_error *err);
+// The first record whose key is `from` or comes after it; -ENOENT: none does. All is borrowed.
+int fg_ledger_seek(struct fg_ledger *l, unsigned table, struct fg_ledger_key from,
+                   struct fg_bytes *ret_key, struct fg_bytes *ret, struct fg_error *err);
 // The next number of a row of META, kept.
 int fg_ledger_next_number(struct fg_ledger *l, const char *row, uint64_t *ret,
                           struct fg_error *err);
-// -EBADMSG, naming the table.
-int fg_ledger_damaged(unsigned table, struct fg_error *err);
+// -EBADMSG, naming the table and the key.
+int fg_ledger_damaged(unsigned table, struct fg_bytes key, struct fg_error *err);
+
+static inline struct fg_bytes fg_ledger_bytes(const struct fg_ledger_key *key)
+{
+    return (struct fg_bytes){key->at, key->length};
+}
 
 // Whether a record may go; 1, 0, or a negative errno.
 typedef int (*fg_ledger_old)(const void *context, struct fg_bytes key, struct fg_bytes value);

@@ -67,10 +67,23 @@ int fg_ledger_passage_get(struct fg_ledger *l, uint64_t run, uint64_t decision,
                           struct fg_passage_record *ret, struct fg_error *err)
 {
     struct fg_bytes value;
-    int r = fg_ledger_get(l, FG_LEDGER_PASSAGES, fg_ledger_key_two(run, decision), &value, err);
+    struct fg_ledger_key key = fg_ledger_key_two(run, decision);
+    int r = fg_ledger_get(l, FG_LEDGER_PASSAGES, key, &value, err);
     if (r == 0 && unpack(value, ret) < 0)
-        r = fg_ledger_damaged(FG_LEDGER_PASSAGES, err);
+        r = fg_ledger_damaged(FG_LEDGER_PASSAGES, fg_ledger_bytes(&key), err);
     return r;
+}
+
+// A row of another subject or time would lead to a passage that is no longer there.
+static int forget_order(struct fg_ledger *l, const struct fg_passage_record *passage,
+                        struct fg_error *err)
+{
+    struct fg_passage_record old;
+    int r = fg_ledger_passage_get(l, passage->run, passage->decision, &old, err);
+    if (r == 0 && (old.t_ns != passage->t_ns || strcmp(old.subject, passage->subject) != 0))
+        r = fg_ledger_delete(l, FG_LEDGER_SUBJECTS, fg_ledger_subject_key(old.subject, old.t_ns),
+                             err);
+    return r == -ENOENT ? 0 : r;
 }
 
 int fg_ledger_passage_put(struct fg_ledger *l, const struct fg_passage_record *passage,
@@ -83,15 +96,16 @@ int fg_ledger_passage_put(struct fg_ledger *l, const struct fg_passage_record *p
     walk_passage(&w, &copy);
     if (w.failed)
         return fg_fail(err, -EINVAL, "a passage holds a text that is too long");
-    int r = fg_ledger_put(l, FG_LEDGER_PASSAGES, key, bytes, w.at, err);
+    int r = forget_order(l, passage, err);
+    if (r == 0)
+        r = fg_ledger_put(l, FG_LEDGER_PASSAGES, key, bytes, w.at, err);
     return r < 0 ? r
                  : fg_ledger_put(l, FG_LEDGER_SUBJECTS,
                                  fg_ledger_subject_key(passage->subject, passage->t_ns), key.at,
                                  key.length, err);
 }
 
-// ---- the last
-// ------------------------------------------------------------------------------------
+// ---- the last -----------------------------------------------------------------------------------
 
 static bool of_subject(struct fg_bytes key, const char *subject)
 {
@@ -110,14 +124,14 @@ static int go_last(struct fg_cursor *cursor, const char *subject, struct fg_byte
     return r;
 }
 
-static int look(struct fg_ledger *l, struct fg_bytes at, struct fg_passage_record *ret,
-                struct fg_error *err)
+static int look(struct fg_ledger *l, struct fg_bytes key, struct fg_bytes at,
+                struct fg_passage_record *ret, struct fg_error *err)
 {
     if (at.length != 16)
-        return fg_ledger_damaged(FG_LEDGER_SUBJECTS, err);
+        return fg_ledger_damaged(FG_LEDGER_SUBJECTS, key, err);
     int r = fg_ledger_passage_get(l, fg_ledger_read_u64(at.at),
                                   fg_ledger_read_u64((const uint8_t *)at.at + 8), ret, err);
-    return r == -ENOENT ? fg_ledger_damaged(FG_LEDGER_SUBJECTS, err) : r;
+    return r == -ENOENT ? fg_ledger_damaged(FG_LEDGER_SUBJECTS, key, err) : r;
 }
 
 int fg_ledger_passage_last(struct fg_ledger *l, const char *subject, const char *lane,
@@ -131,7 +145,7 @@ int fg_ledger_passage_last(struct fg_ledger *l, const char *subject, const char 
         return r;
     r = go_last(cursor, subject, &key, &value, err);
     for (unsigned i = 0; r == 0 && i < LOOKS_BACK && of_subject(key, subject); i++) {
-        r = look(l, value, ret, err);
+        r = look(l, key, value, ret, err);
         found = r == 0 && (states >> ret->state & 1) && (!lane || strcmp(lane, ret->lane) == 0);
         if (r < 0 || found)
             break;
@@ -153,7 +167,7 @@ int fg_ledger_passages_pending(struct fg_ledger *l,
         return r;
     r = fg_cursor_next(cursor, &key, &value, err);
     while (r == 0) {
-        r = unpack(value, &passage) < 0 ? fg_ledger_damaged(FG_LEDGER_PASSAGES, err) : 0;
+        r = unpack(value, &passage) < 0 ? fg_ledger_damaged(FG_LEDGER_PASSAGES, key, err) : 0;
         if (r == 0 && passage.state == FG_PASSAGE_PENDING)
             r = visit(context, &passage);
         if (r == 0)

@@ -89,6 +89,9 @@ uint64_t fg_passages_due_ns(const struct fg_passages *passages);
 // Writes what waits now; before anybody else uses the ledger.
 void fg_passages_flush(struct fg_passages *passages, struct fg_now now);
 
+// The ledger's clock, for who else writes events.
+uint64_t fg_passages_time(struct fg_passages *passages, struct fg_now now);
+
 const struct fg_passages_counters *fg_passages_counters(const struct fg_passages *passages);
 
 // The id of a payment's charge: of the firm and the asker's id alone, so that it is charged once.

@@ -38,8 +38,6 @@ struct fg_passages {
     struct fg_pending pending[FG_PASSAGES_PENDING];
 };
 
-// The ledger's time.
-uint64_t fg_passages_time(struct fg_passages *p, struct fg_now now);
 // Opens the transaction unless it is. 0 or an error of the ledger.
 int fg_passages_begin(struct fg_passages *p, struct fg_now now);
 // What is open is gone, and counted as lost.

@@ -44,6 +44,18 @@ bool fg_request_text(const struct fg_json *object, const char *name, char *ret, 
     return true;
 }
 
+bool fg_request_whole(const struct fg_json *object, const char *name, uint64_t low, uint64_t high,
+                      uint64_t *ret)
+{
+    if (!fg_json_get(object, name))
+        return true;
+    double value = fg_json_get_number(object, name, -1);
+    if (!(value >= (double)low && value <= (double)high) || floor(value) != value)
+        return false;
+    *ret = (uint64_t)value;
+    return true;
+}
+
 bool fg_request_id(const struct fg_request *request, const struct fg_json *object,
                    char ret[FG_SUBJECT_ID])
 {

@@ -30,6 +30,8 @@ struct fg_request {
     char id[FG_SUBJECT_ID]; // to delete
 };
 
+#define FG_SECONDS_MOST UINT64_C(253402300799) // the end of the year 9999
+
 #define FG_BAD_ID "subject must be 1 to 63 of [A-Za-z0-9._:@-]"
 
 fg_refusal fg_refuse(struct fg_request *request, fg_refusal code, const char *text);
@@ -70,6 +72,27 @@ fg_refusal fg_request_pin_set(struct fg_request *request);
 // request_vault.c: vault records.
 fg_refusal fg_request_vault_put(struct fg_request *request);
 fg_refusal fg_request_vault_delete(struct fg_request *request);
+// request_ledger.c: what the ledger holds. request_ledger_change.c: changes of it, each made, with
+// its event, in a transaction of its own before it is answered.
+fg_refusal fg_request_events(struct fg_request *request);
+fg_refusal fg_request_charges(struct fg_request *request);
+fg_refusal fg_request_headcount(struct fg_request *request);
+fg_refusal fg_request_inside(struct fg_request *request);
+fg_refusal fg_request_hours(struct fg_request *request);
+fg_refusal fg_request_blocked(struct fg_request *request);
+fg_refusal fg_request_flights(struct fg_request *request);
+fg_refusal fg_request_charges_taken(struct fg_request *request);
+fg_refusal fg_request_block(struct fg_request *request);
+fg_refusal fg_request_unblock(struct fg_request *request);
+fg_refusal fg_request_revoke(struct fg_request *request);
+fg_refusal fg_request_flight_put(struct fg_request *request);
+fg_refusal fg_request_flight_delete(struct fg_request *request);
+// "not_here" without a ledger.
+fg_refusal fg_request_check_ledger(struct fg_request *request);
+// A member that is a whole number from `low` to `high`; absent leaves *ret as it is. False: there,
+// but not so.
+bool fg_request_whole(const struct fg_json *object, const char *name, uint64_t low, uint64_t high,
+                      uint64_t *ret);
 
 // After the change: what the search needs to know of it, and the rest of the reply.
 void fg_request_settle(struct fg_request *request);

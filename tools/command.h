@@ -45,12 +45,19 @@ int fg_arguments(int argc, char **argv, const struct option *own_rows, fg_own_op
 // errno: 75 when trying again may help, else 1.
 int fg_command_failed(const char *command, int code, const struct fg_error *err);
 
+int fg_command_block(int argc, char **argv);
+int fg_command_blocked(int argc, char **argv);
+int fg_command_charges(int argc, char **argv);
 int fg_command_check(int argc, char **argv);
 int fg_command_delete(int argc, char **argv);
 int fg_command_engines(int argc, char **argv);
 int fg_command_enrol(int argc, char **argv);
 int fg_command_eval(int argc, char **argv);
+int fg_command_events(int argc, char **argv);
+int fg_command_flight(int argc, char **argv);
 int fg_command_fsck(int argc, char **argv);
+int fg_command_headcount(int argc, char **argv);
+int fg_command_hours(int argc, char **argv);
 int fg_command_import(int argc, char **argv);
 int fg_command_list(int argc, char **argv);
 int fg_command_model(int argc, char **argv);
@@ -59,6 +66,7 @@ int fg_command_pay(int argc, char **argv);
 int fg_command_pin(int argc, char **argv);
 int fg_command_profile(int argc, char **argv);
 int fg_command_status(int argc, char **argv);
+int fg_command_unblock(int argc, char **argv);
 int fg_command_vault(int argc, char **argv);
 int fg_command_verify(int argc, char **argv);
 int fg_command_watch(int argc, char **argv);

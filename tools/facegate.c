@@ -11,20 +11,28 @@ static const struct command {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"block", "somebody may not pass, whatever else is right", fg_command_block},
+    {"blocked", "who may not pass", fg_command_blocked},
+    {"charges", "what passages and payments have made due", fg_command_charges},
+    {"check", "a document's portrait against the face in a lane", fg_command_check},
     {"delete", "remove a subject for good", fg_command_delete},
     {"engines", "engines and backends that work here", fg_command_engines},
     {"enrol", "photographs of one person become a template", fg_command_enrol},
     {"eval", "accuracy on a folder of people", fg_command_eval},
+    {"events", "what has happened, in order", fg_command_events},
+    {"flight", "which lanes board a flight, and when", fg_command_flight},
     {"fsck", "check a gallery, with the matcher stopped", fg_command_fsck},
+    {"headcount", "how many people are inside", fg_command_headcount},
+    {"hours", "how long each subject was inside", fg_command_hours},
     {"import", "enrol a folder of people or a CSV", fg_command_import},
     {"list", "enrolled subjects", fg_command_list},
     {"model", "describe a model card: layers, cost, engine, time", fg_command_model},
-    {"profile", "is a profile sound, and what does it mean", fg_command_profile},
-    {"pay", "a payment that the next face in a lane makes", fg_command_pay},
-    {"check", "a document's portrait against the face in a lane", fg_command_check},
     {"pass", "QR codes that carry their owner's face", fg_command_pass},
+    {"pay", "a payment that the next face in a lane makes", fg_command_pay},
     {"pin", "the PIN that a subject types for larger payments", fg_command_pin},
+    {"profile", "is a profile sound, and what does it mean", fg_command_profile},
     {"status", "what matcher and cameras are doing", fg_command_status},
+    {"unblock", "somebody may pass again", fg_command_unblock},
     {"vault", "records that only their owner's QR code opens", fg_command_vault},
     {"verify", "compare two photographs (1:1)", fg_command_verify},
     {"watch", "decisions as they are made", fg_command_watch},
@@ -35,7 +43,7 @@ static void print_help(FILE *to)
 {
     fputs("facegate: people through gates by face\n\n  facegate COMMAND [option ...]\n\n", to);
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-9s  %s\n", commands[i].name, commands[i].summary);
     fputs("\nfacegate COMMAND --help tells more; the reference is facegate(1).\n"
           "Exit codes: 0 yes or done, 1 no or failed, 2 the command line is off, 75 try again.\n",
           to);
