@@ -85,19 +85,19 @@ ALL_LDFLAGS = -pthread -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 
 # ---- modules, in the order of who may know whom -------------------------------------------------
 COMMON   := base45 bus calendar card clock conf conf_value error json log notify portrait_wire \
-            stays wire
+            stays wipe wire
 ACCEL    := accel agree backends choice digest eigen engine_armnn engine_xnnpack flatbuffer graph \
             graph_check infer isolate layout lower lower_batch lower_constants lower_fold \
             lower_patterns model project tflite tflite_operator tflite_options tflite_slices uses
-PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture confine detect \
-            document embed engine_options frame image image_exif image_jp2 image_jp2_outline \
-            image_jpeg image_png jpeg_window libcamera_device libcamera_inbox \
-            libcamera_settings mailbox portrait_look portrait_options publish quality sampler \
-            sampler_avx2 sampler_axis sampler_c sampler_kernels sampler_layout sampler_neon \
-            sampler_rect sampler_warp shot slow_memory source source_file source_folder \
-            source_libcamera source_mjpeg source_v4l2 source_y4m still stop stream tlv track \
-            v4l2_buffers v4l2_controls v4l2_copies v4l2_device v4l2_format v4l2_modes view \
-            vision
+PIPELINE := align buffer_memory camera_options camera_stamps camera_wish capture code confine \
+            detect document duty embed engine_options frame image image_exif image_jp2 \
+            image_jp2_outline image_jpeg image_png jpeg_window lane libcamera_device \
+            libcamera_inbox libcamera_settings mailbox motion portrait_look portrait_options \
+            publish quality sampler sampler_avx2 sampler_axis sampler_c sampler_kernels \
+            sampler_layout sampler_neon sampler_rect sampler_warp shot slow_memory source \
+            source_file source_folder source_libcamera source_mjpeg source_v4l2 source_y4m \
+            still stop stream tlv track v4l2_buffers v4l2_controls v4l2_copies v4l2_device \
+            v4l2_format v4l2_modes view vision zone
 MATCHER  := announce bytes calibrate catalogue checks claims control database decide decision \
             desk doors drain event gallery gallery_apply gallery_check gallery_load \
             gallery_vault groups ids index index_avx2 index_avx512 index_c index_codes \
@@ -124,11 +124,11 @@ BENCH_OF_INDEX := crew engines field flat flat_kernels large later race report r
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn base45 board bus calendar camera capture card charges choice claim client \
-         conf control decide detect document drain engine footage frame fsck gallery gate \
-         gate_conf graph image index index_kernels jp2 jpeg_window json lane lanes ledger \
-         libcamera matcher notify pass passages played_camera policy portrait profile profiles \
-         qr quality reports roster rules sampler seal shot simulate source subject swap tally \
-         tflite token token_keys tools track v4l2 verdict wire words
+         conf control decide detect document drain engine footage forget frame fsck gallery \
+         gate gate_conf graph image index index_kernels jp2 jpeg_window json keep_nothing lane \
+         lanes ledger libcamera matcher notify pass passages played_camera policy portrait \
+         profile profiles qr quality reports roster rules sampler seal shot simulate source \
+         subject swap tally tflite token token_keys tools track v4l2 verdict wire words
 SCRIPTS      := examples gate setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim conf control \
@@ -136,8 +136,8 @@ TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim 
                 index_kernels jp2 jpeg_window json lane lanes libcamera notify passages \
                 played_camera policy qr quality reports roster rules sampler seal shot simulate \
                 source subject tflite token token_keys v4l2 verdict wire words
-TEST_HELPERS := dg2_maker fake_v4l2 jp2_maker lane_rig operators played_chip quantise reference \
-                rig small_model tflite_builder
+TEST_HELPERS := code_scene dg2_maker fake_v4l2 jp2_maker lane_rig memory_search operators \
+                played_chip qr_matrix quantise reference rig small_model tflite_builder
 # What is outside of the emulated machine, and what runs in it.
 VM_USB       := usb_device usb_program usb_redir
 VM_CAMERA    := $(VM_USB) uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_stream
@@ -152,8 +152,8 @@ lower    = $(subst COMMON,common,$(subst ACCEL,accel,$(subst PIPELINE,pipeline,$
 objects  = $(addprefix $(BUILD)/obj/$(call lower,$(1))/,$(addsuffix .o,$($(1))))
 archive  = $(BUILD)/lib$(call lower,$(1)).a
 archives = $(foreach m,$(1),$(call archive,$(m)))
-LIBS     := -larmnn -lcamera -lcamera-base -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lXNNPACK \
-            -lpthreadpool -llmdb -lopenjp2 -lqrencode -lsodium -linih -lcjson -lzmq -lgpiod -lm
+LIBS     := -larmnn -lcamera -lcamera-base -lstdc++ -lturbojpeg -ljpeg -lpng -lexif -lzbar \
+            -lXNNPACK -lpthreadpool -llmdb -lopenjp2 -lqrencode -lsodium -linih -lcjson -lzmq -lgpiod -lm
 # What people are told, in other languages than English: po/LANGUAGE.po
 LANGUAGES  := ja ko ru
 SENTENCES  := matcher/reasons.c matcher/words.c
@@ -222,7 +222,10 @@ po:
 	  printf '%s: ' $$language; msgfmt --check --statistics -o /dev/null po/$$language.po 2>&1; done
 
 # What each program is made of says who knows whom; archives stand in link order.
-$(BUILD)/facegate-camera: $(BUILD)/obj/pipeline/camera.o $(call archives,PIPELINE ACCEL COMMON)
+# Its free and realloc wipe; a sanitizer brings its own.
+WIPE_FREE := $(if $(SAN),,$(BUILD)/obj/common/wipe_free.o)
+$(BUILD)/facegate-camera: $(BUILD)/obj/pipeline/camera.o $(WIPE_FREE) \
+  $(call archives,PIPELINE ACCEL COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 

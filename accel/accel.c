@@ -268,6 +268,20 @@ int fg_accel_run(struct fg_accel *accel)
     return accel->engine->run(accel->model);
 }
 
+static void zero_tensors(const struct fg_accel_tensor *tensors, unsigned count)
+{
+    for (unsigned k = 0; k < count; k++)
+        explicit_bzero(tensors[k].data, tensors[k].bytes);
+}
+
+int fg_accel_wipe(struct fg_accel *accel)
+{
+    zero_tensors(accel->inputs, accel->n_inputs);
+    int r = fg_accel_run(accel);
+    zero_tensors(accel->outputs, accel->n_outputs);
+    return r;
+}
+
 unsigned fg_accel_input_count(const struct fg_accel *accel)
 {
     return accel->n_inputs;

@@ -66,6 +66,12 @@ int fg_accel_open(const struct fg_graph *graph, const struct fg_accel_options *o
 // Runs once on what the inputs hold. 0 or negative errno (-EIO: the engine refused).
 int fg_accel_run(struct fg_accel *accel);
 
+// Overwrites what the last run left: inputs, outputs, and what is between them in the engine's own
+// memory. That is not to be had from outside, but an engine plans it once and each run writes all
+// of it: so the network is run on zeros, and what is left is of these. As long as a run takes;
+// failure as fg_accel_run, and the tensors are zero in any case.
+int fg_accel_wipe(struct fg_accel *accel);
+
 unsigned fg_accel_input_count(const struct fg_accel *accel);
 unsigned fg_accel_output_count(const struct fg_accel *accel);
 

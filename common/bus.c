@@ -160,10 +160,12 @@ int fg_socket_connect(struct fg_bus *bus, enum fg_socket_kind kind, const char *
                       int high_water, struct fg_socket **ret, struct fg_error *err)
 {
     struct fg_socket *s = NULL;
-    int one = 1, code = check_endpoint(endpoint, false, err);
+    const int one = 1;
+    int code = check_endpoint(endpoint, false, err);
     if (code < 0 || (code = socket_create(bus, kind, high_water, &s, err)) < 0)
         return code;
-    if (kind == FG_SOCKET_PUB) // nothing is queued for a peer that is away
+    // what a peer that went away did not take is dropped with it, not kept for the next one
+    if (kind == FG_SOCKET_PUB)
         zmq_setsockopt(s->zmq, ZMQ_IMMEDIATE, &one, sizeof one);
     if (zmq_connect(s->zmq, endpoint) < 0) {
         code = -zmq_errno();

@@ -178,11 +178,36 @@ static void retry(struct fg_decide *d, struct fg_track *t, const char *reason, u
     retry_as(d, t, &why, now_ns);
 }
 
+// Nothing more is asked about its face; by a claim, if the lane has one.
+static void close_track(struct fg_decide *d, struct fg_track *t)
+{
+    const struct fg_lane_claim *claim = fg_claims_look(&d->claims, t->lane);
+    t->decided = true;
+    if (claim)
+        memcpy(t->claim, claim->claim.id, sizeof t->claim);
+    if (d->policy.keep_nothing)
+        fg_track_forget(t);
+}
+
+// No answer comes any more about the lane's document.
+static void leave_faces(struct fg_decide *d, const char *lane)
+{
+    for (unsigned i = 0; i < FG_TRACKS; i++) {
+        struct fg_track *t = &d->tracks.at[i];
+        if (!t->used || strcmp(t->lane, lane) != 0)
+            continue;
+        t->compared = false;
+        if (d->policy.keep_nothing)
+            fg_track_forget(t);
+    }
+}
+
 static void end_claim(struct fg_decide *d, struct fg_lane_claim *claim)
 {
     char lane[FG_WIRE_NAME];
     memcpy(lane, claim->lane, sizeof lane);
     fg_claim_end(claim);
+    leave_faces(d, lane);
     if (d->hooks.dismiss)
         d->hooks.dismiss(d->hooks.context, lane);
 }
@@ -204,7 +229,7 @@ static void deny_as(struct fg_decide *d, struct fg_track *t, const struct fg_ver
         fg_track_anew(t); // for the next attempt
         return;
     }
-    t->decided = true;
+    close_track(d, t);
     if (claim)
         end_claim(d, claim);
 }
@@ -224,7 +249,7 @@ static void admit(struct fg_decide *d, struct fg_track *t, struct fg_decision *d
     decision->outcome = FG_ADMIT;
     decision->attempt = (claim ? claim->attempts : *attempts) + 1;
     memcpy(decision->subject, subject, strlen(subject) + 1);
-    t->decided = true;
+    close_track(d, t);
     memcpy(t->subject, decision->subject, sizeof t->subject);
     fg_presences_touch(&d->presences, t->lane, t->subject, now_ns);
     *attempts = 0;
@@ -238,7 +263,7 @@ static void admit(struct fg_decide *d, struct fg_track *t, struct fg_decision *d
 static void known(struct fg_decide *d, struct fg_track *t)
 {
     d->counters.known++;
-    t->decided = true;
+    close_track(d, t);
 }
 
 static void suppress(struct fg_decide *d, struct fg_track *t, const char *subject, uint64_t now_ns)
@@ -246,7 +271,7 @@ static void suppress(struct fg_decide *d, struct fg_track *t, const char *subjec
     size_t length = strlen(subject);
     d->counters.duplicates++;
     *attempts_of(d, t->lane) = 0;
-    t->decided = true;
+    close_track(d, t);
     memset(t->subject, 0, sizeof t->subject);
     memcpy(t->subject, subject, length);
     fg_presences_touch(&d->presences, t->lane, t->subject, now_ns);
@@ -335,7 +360,7 @@ static void deny_unknown(struct fg_decide *d, struct fg_track *t, uint64_t now_n
 static void cannot_identify(struct fg_decide *d, struct fg_track *t, uint64_t now_ns)
 {
     struct fg_decision decision = about(d, t, now_ns);
-    t->decided = true;
+    close_track(d, t);
     decision.outcome = FG_FALLBACK;
     decision.reason = FG_WHY_GALLERY_TOO_LARGE;
     decision.attempt = *attempts_of(d, t->lane) + 1;
@@ -442,6 +467,24 @@ static void deny_claim(struct fg_decide *d, const struct fg_lane_claim *claim,
     publish(d, &decision);
 }
 
+// Where nothing is kept, a newcomer under the number of somebody decided looks like nobody new: it
+// is another claim that tells.
+static void meet_claim(struct fg_decide *d, const char *lane, const struct fg_claim *claim,
+                       uint64_t now_ns)
+{
+    for (unsigned i = 0; i < FG_TRACKS; i++) {
+        struct fg_track *t = &d->tracks.at[i];
+        if (!t->used || strcmp(t->lane, lane) != 0)
+            continue;
+        t->compared = false; // with the claim before
+        if (!d->policy.keep_nothing || !t->decided || strcmp(t->claim, claim->id) == 0)
+            continue;
+        if (t->subject[0])
+            fg_presences_touch(&d->presences, lane, t->subject, now_ns);
+        fg_track_anew(t);
+    }
+}
+
 static void take_claim(struct fg_decide *d, const char *lane, const struct fg_claim *claim,
                        const struct fg_wire_head *head, uint64_t now_ns, uint64_t realtime_s)
 {
@@ -459,6 +502,7 @@ static void take_claim(struct fg_decide *d, const char *lane, const struct fg_cl
     } else {
         memcpy(place->source, "control", sizeof "control");
     }
+    meet_claim(d, lane, claim, now_ns);
     judge_lane(d, lane, now_ns, realtime_s);
 }
 
@@ -579,6 +623,8 @@ static void settle(struct fg_decide *d, uint64_t now_ns, uint64_t realtime_s)
         struct fg_track *t = d->waiting[i];
         float score = 1;
         t->waits = false;
+        if (t->n_good == 0)
+            continue; // forgotten since
         if (d->by_claim)
             judge_claim(d, t, now_ns, realtime_s);
         else if (threshold(d, t->lane, realtime_s, &score) < 0)
@@ -657,7 +703,7 @@ static void swap(struct fg_decide *d, struct fg_track *t, uint64_t now_ns)
         return;
     t->closed = true;
     deny(d, t, FG_WHY_MIXED_TRACK, now_ns, false);
-    t->decided = true;
+    close_track(d, t);
 }
 
 static void on_probe(struct fg_decide *d, const struct fg_wire_message *message, uint64_t now_ns,

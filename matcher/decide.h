@@ -26,6 +26,10 @@
 // Each denial is an attempt of the claim, after the last of them it is gone. A claim that nobody
 // came for is denied when it ends (token_no_owner).
 //
+// Where the policy keeps nothing, a vector is overwritten with the decision it led to, and those of
+// the faces in a lane when its claim is over. What a decided track's face was is not known then:
+// newcomers under its number are seen by the claim that they bring, if it is another one.
+//
 // Presence. A subject admitted in a lane is not admitted again there until absent for absent_ms:
 // no live track of theirs, and none ended within it. A second admission meanwhile is suppressed
 // and counted; two cameras on one lane open the gate once.

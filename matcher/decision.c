@@ -98,6 +98,10 @@ struct fg_json *fg_decision_json(const struct fg_decision *d,
     fg_json_add_string(json, "profile", context->profile);
     fg_json_add_string(json, "outcome", fg_outcome_name(d->outcome));
     fg_json_add_string(json, "reason", d->reason);
+    if (d->detail[0])
+        fg_json_add_string(json, "detail", d->detail);
+    if (d->when_s)
+        fg_json_add_u64(json, "when", d->when_s);
     add_say(d, context, json);
     if (d->outcome == FG_ADMIT)
         fg_json_add_string(json, "subject", d->subject);

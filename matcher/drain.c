@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/wipe.h"
 
 #define HIGH_WATER 64
 #define BURST      256 // messages between two looks at stop_fd
@@ -139,6 +140,8 @@ static void *run(void *context)
                 on_message(d, &parts, &room);
         }
         explicit_bzero(&room, sizeof room); // no vector stays while waiting
+        if (fg_wipes())
+            fg_wipe_stack();
     }
     return NULL;
 }

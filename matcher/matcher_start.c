@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/wipe.h"
 #include "matcher/matcher.h"
 
 #ifndef FG_VERSION
@@ -250,6 +251,7 @@ int fg_matcher_start(struct fg_matcher *m, struct fg_error *err)
     m->boot = fg_boot_number();
     if (r == 0)
         r = read_policy_and_card(m, err);
+    fg_wipe_on_free(m->policy.keep_nothing);
     if (r == 0)
         r = load_words(m, err);
     if (r == 0)

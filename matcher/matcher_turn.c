@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/notify.h"
+#include "common/wipe.h"
 #include "matcher/matcher.h"
 
 #define NS_PER_MS       UINT64_C(1000000)
@@ -125,6 +126,8 @@ int fg_matcher_loop(struct fg_matcher *m, struct fg_error *err)
         tell_lanes(m);
         more |= fg_roster_tend(m->roster, TEND_NS);
         warn_wrong_model(m);
+        if (m->policy.keep_nothing)
+            fg_wipe_stack();
         if (watchdog_ns && fg_monotonic_ns() - fed_ns >= watchdog_ns) {
             fed_ns = fg_monotonic_ns();
             fg_notify("WATCHDOG=1");

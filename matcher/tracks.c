@@ -111,13 +111,18 @@ bool fg_track_belongs(const struct fg_track *track, const struct fg_wire_probe *
     return track->n_good == 0 || dot(track->mean, probe->vector, probe->dimension) >= least;
 }
 
-void fg_track_anew(struct fg_track *track)
+void fg_track_forget(struct fg_track *track)
 {
     explicit_bzero(track->sum, sizeof track->sum);
     explicit_bzero(track->mean, sizeof track->mean);
+    track->n_good = 0;
+}
+
+void fg_track_anew(struct fg_track *track)
+{
+    fg_track_forget(track);
     memset(track->subject, 0, sizeof track->subject);
     memset(track->held, 0, sizeof track->held);
-    track->n_good = 0;
     track->decided = false;
     track->compared = false;
     track->retry = NULL;

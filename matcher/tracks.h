@@ -28,6 +28,7 @@ struct fg_track {
     const char *retry;            // reason last published
     char subject[FG_SUBJECT_ID];  // admitted as
     char held[FG_SUBJECT_ID];     // recognised as, while something else is missing (a PIN)
+    char claim[FG_SUBJECT_ID];    // that it was decided by
     uint32_t faces;               // in the frame of its last probe
     unsigned n_good, fusions;     // good probes in the present fusion; fusions closed
     float sum[FG_WIRE_DIMENSION]; // of weighted unit vectors
@@ -58,6 +59,8 @@ void fg_track_fuse(struct fg_track *track, const struct fg_wire_probe *probe, ui
 // Whether the probe is of the person who was fused, by the card's same_track.
 bool fg_track_belongs(const struct fg_track *track, const struct fg_wire_probe *probe,
                       float same_track);
+// Overwrites what was fused; all else of the track stays.
+void fg_track_forget(struct fg_track *track);
 // Forgets what was fused, and whom it was taken for.
 void fg_track_anew(struct fg_track *track);
 

@@ -46,13 +46,13 @@ static int map(struct fg_buffer_memory *memory, int fd, uint64_t length, struct 
     void *bytes = mmap(NULL, (size_t)length, PROT_READ, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED)
         return fg_fail(err, -errno, "a buffer cannot be mapped: %s", strerror(errno));
-    memory->mappings[memory->n_mappings++] = (struct fg_mapping){fd, bytes, (size_t)length};
+    memory->mappings[memory->n_mappings++] = (struct fg_mapping){fd, bytes, (size_t)length, NULL};
     return 0;
 }
 
 static int sync_once(int fd, uint64_t flags)
 {
-    struct dma_buf_sync sync = {.flags = flags | DMA_BUF_SYNC_READ};
+    struct dma_buf_sync sync = {.flags = flags};
     int code;
     do { // dma-buf.h: EAGAIN and EINTR mean again
         code = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
@@ -63,9 +63,9 @@ static int sync_once(int fd, uint64_t flags)
 // Ordinary memory does not know the call.
 static bool is_dmabuf(int fd)
 {
-    if (sync_once(fd, DMA_BUF_SYNC_START) == -ENOTTY)
+    if (sync_once(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ) == -ENOTTY)
         return false;
-    sync_once(fd, DMA_BUF_SYNC_END);
+    sync_once(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
     return true;
 }
 
@@ -86,9 +86,44 @@ int fg_buffer_memory_init(struct fg_buffer_memory *memory, const struct fg_plane
     return 0;
 }
 
+void fg_buffer_zero(uint8_t *bytes, size_t length, int dmabuf_fd)
+{
+    if (dmabuf_fd >= 0)
+        sync_once(dmabuf_fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+    explicit_bzero(bytes, length);
+    if (dmabuf_fd >= 0)
+        sync_once(dmabuf_fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+}
+
+static int wipe(const struct fg_buffer_memory *memory, struct fg_mapping *mapping)
+{
+    if (!mapping->writable) {
+        void *bytes =
+            mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, MAP_SHARED, mapping->fd, 0);
+        if (bytes == MAP_FAILED)
+            return -errno;
+        mapping->writable = bytes;
+    }
+    fg_buffer_zero(mapping->writable, mapping->length, memory->dmabuf ? mapping->fd : -1);
+    return 0;
+}
+
+int fg_buffer_memory_wipe(struct fg_buffer_memory *memory)
+{
+    int code = 0;
+    for (unsigned i = 0; i < memory->n_mappings; i++) {
+        int one = wipe(memory, &memory->mappings[i]);
+        code = code ? code : one;
+    }
+    return code;
+}
+
 void fg_buffer_memory_finish(struct fg_buffer_memory *memory)
 {
-    for (unsigned i = 0; i < memory->n_mappings; i++)
+    for (unsigned i = 0; i < memory->n_mappings; i++) {
         munmap(memory->mappings[i].bytes, memory->mappings[i].length);
+        if (memory->mappings[i].writable)
+            munmap(memory->mappings[i].writable, memory->mappings[i].length);
+    }
     *memory = (struct fg_buffer_memory){0};
 }

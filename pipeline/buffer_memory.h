@@ -26,6 +26,7 @@ struct fg_mapping {
     int fd; // borrowed
     uint8_t *bytes;
     size_t length;
+    uint8_t *writable; // the same memory, once it had to be overwritten
 };
 
 struct fg_buffer_memory { // zeroed: nothing is mapped
@@ -41,6 +42,13 @@ struct fg_buffer_memory { // zeroed: nothing is mapped
 int fg_buffer_memory_init(struct fg_buffer_memory *memory, const struct fg_plane_place *places,
                           unsigned n_planes, struct fg_error *err);
 void fg_buffer_memory_finish(struct fg_buffer_memory *memory);
+
+// Overwrites all of it, through mappings of its own that are made the first time: those for reading
+// stay for reading. Negative errno: a descriptor gives none; what could be was overwritten.
+int fg_buffer_memory_wipe(struct fg_buffer_memory *memory);
+
+// Overwrites mapped bytes of a driver's buffer, bracketed when dmabuf_fd is one (else -1).
+void fg_buffer_zero(uint8_t *bytes, size_t length, int dmabuf_fd);
 
 #ifdef __cplusplus
 }

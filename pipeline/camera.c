@@ -15,12 +15,14 @@
 #include "common/notify.h"
 #include "pipeline/camera_options.h"
 #include "pipeline/capture.h"
+#include "pipeline/duty.h"
 #include "pipeline/stream.h"
 
 #define BEAT_NS 1000000000u
 #define FEED_NS 500000000u // well below any sensible watchdog: a frame may take long
 
-enum { BEAT_STARTING, BEAT_RUNNING, BEAT_NO_CAMERA, BEAT_STOPPING }; // fg_wire_beat.state
+// fg_wire_beat.state
+enum { BEAT_STARTING, BEAT_RUNNING, BEAT_NO_CAMERA, BEAT_STOPPING, BEAT_ASLEEP };
 
 struct camera {
     struct fg_camera_options options;
@@ -31,14 +33,18 @@ struct camera {
     struct fg_capture *capture;
     struct fg_source_info info;
     struct fg_stream *stream;
+    struct fg_duty *duty;
     FILE *trace;
     struct fg_wire_message beat;
     uint64_t t_beat_ns, frames_at_beat, bytes_raw;
     uint64_t undecodable;     // frames that turned out broken only here
     uint64_t displaced_early; // frames that came before the networks were ready
     uint64_t recoveries;      // of the capture, as far as the tracks know
+    uint64_t slept;           // frames that came while the lane was asleep
     uint64_t t_fed_ns, watchdog_ns;
-    bool slow; // the last frame took longer than its limit
+    bool slow;  // the last frame took longer than its limit
+    bool awake; // the lane is
+    bool told_unwiped;
 };
 
 static struct fg_stop *stopped_by_signal; // set before the handlers are
@@ -121,6 +127,7 @@ static int open_stream(struct camera *c, struct fg_error *err)
         return fg_fail(err, -errno, "%s: %s", o->trace, strerror(errno));
     options.tracker.smallest = o->smallest;
     options.tracker.squares_per_frame = o->squares;
+    options.tracker.zone = o->zone;
     options.shots.every_ns = o->shot_ms * 1000000ull;
     options.limits = fg_quality_gate;
     options.limits.eye_distance = o->eye_distance;
@@ -131,8 +138,20 @@ static int open_stream(struct camera *c, struct fg_error *err)
     return code;
 }
 
+static int open_duty(struct camera *c, struct fg_error *err)
+{
+    const struct fg_camera_options *o = &c->options;
+    const struct fg_duty_options options = {.lane_socket = o->lane_socket,
+                                            .lane = o->lane,
+                                            .wake_at_motion = o->wake == FG_CAMERA_WAKE_MOTION,
+                                            .wake_zone = o->wake_zone};
+    c->awake = true;
+    return fg_duty_open(&options, c->publisher, c->stream, &c->duty, err);
+}
+
 static void close_all(struct camera *c)
 {
+    fg_duty_close(c->duty);
     fg_stream_destroy(c->stream);
     fg_publisher_close(c->publisher);
     fg_capture_close(c->capture);
@@ -169,9 +188,10 @@ static void send_beat(struct camera *c, uint32_t state, uint64_t now)
     c->beat.head.type = FG_WIRE_BEAT;
     struct fg_wire_beat *b = &c->beat.beat;
     const struct fg_wire_beat last = *b;
+    const uint64_t frames = n.frames + c->slept;
     *b = (struct fg_wire_beat){
         .state = state,
-        .frames = n.frames,
+        .frames = frames,
         .displaced = displaced(c),
         .broken = capture.counts.broken + c->undecodable,
         .detections = n.detections,
@@ -189,11 +209,11 @@ static void send_beat(struct camera *c, uint32_t state, uint64_t now)
         .recoveries = capture.recoveries,
     };
     if (seconds > 0)
-        b->fps_milli = (uint32_t)((double)(n.frames - c->frames_at_beat) * 1000 / seconds);
+        b->fps_milli = (uint32_t)((double)(frames - c->frames_at_beat) * 1000 / seconds);
     fg_engine_wire_name(fg_vision_engine(c->vision), b->engine);
     fg_publish(c->publisher, &c->beat, now, NULL);
     c->t_beat_ns = now;
-    c->frames_at_beat = n.frames;
+    c->frames_at_beat = frames;
 }
 
 static bool capture_works(const struct camera *c, const struct fg_capture_state *capture,
@@ -240,9 +260,33 @@ static int see(struct camera *c, const struct fg_frame *frame, struct fg_error *
     int code = fg_frame_read_begin(frame);
     if (code < 0)
         return fg_fail(err, -EBADMSG, "a frame's memory can't be read: %s", strerror(-code));
-    code = fg_stream_frame(c->stream, frame, err);
+    if (c->awake) {
+        code = fg_stream_frame(c->stream, frame, err);
+        if (code == 0)
+            code = fg_duty_read_codes(c->duty, frame, err);
+    } else {
+        c->slept++;
+        code = fg_duty_watch(c->duty, frame, err);
+    }
     fg_frame_read_end(frame);
     return code;
+}
+
+// A camera whose buffers can't be overwritten keeps what the lane wants gone, for a moment.
+static void note_unwiped(struct camera *c, const struct fg_capture_state *capture)
+{
+    if (capture->counts.unwiped == 0 || c->told_unwiped)
+        return;
+    fg_log(FG_LOG_WARNING, "the camera's driver gives no memory that can be written: each picture "
+                           "stays in its buffer until another comes into it");
+    c->told_unwiped = true;
+}
+
+static uint32_t state_of(const struct camera *c, const struct fg_capture_state *capture)
+{
+    if (capture->retrying)
+        return BEAT_NO_CAMERA;
+    return c->awake ? BEAT_RUNNING : BEAT_ASLEEP;
 }
 
 static int work_on(struct camera *c, const struct fg_frame *frame,
@@ -269,6 +313,7 @@ static int turn(struct camera *c, struct fg_error *err)
     struct fg_capture_state capture;
     int code = fg_mailbox_take(c->box, 250, &frame);
     fg_capture_state(c->capture, &capture);
+    c->awake = fg_duty_hear(c->duty, fg_monotonic_ns());
     if (code == 0) {
         code = work_on(c, frame, &capture, err);
         fg_frame_release(frame);
@@ -277,8 +322,9 @@ static int turn(struct camera *c, struct fg_error *err)
     }
     uint64_t now = fg_monotonic_ns();
     feed_watchdog(c, &capture, now);
+    note_unwiped(c, &capture);
     if (now - c->t_beat_ns >= BEAT_NS)
-        send_beat(c, capture.retrying ? BEAT_NO_CAMERA : BEAT_RUNNING, now);
+        send_beat(c, state_of(c, &capture), now);
     return code;
 }
 
@@ -302,8 +348,8 @@ static void report(struct camera *c, double seconds)
            "%" PRIu64 " frames in %.1f s, %" PRIu64 " displaced, %" PRIu64 " broken, %" PRIu64
            " lost, %" PRIu64 " recoveries; %" PRIu64 " probes, %" PRIu64 " notices; %" PRIu64
            " frame bytes copied",
-           n.frames, seconds, displaced(c), broken, s.counts.lost, s.recoveries, n.probes,
-           n.notices, s.counts.copied);
+           n.frames + c->slept, seconds, displaced(c), broken, s.counts.lost, s.recoveries,
+           n.probes, n.notices, s.counts.copied);
 }
 
 // In slices: a signal that comes just before the wait would not end it.
@@ -392,6 +438,8 @@ static int open_all(struct camera *c, struct fg_error *err)
         code = open_capture(c, err);
     if (code == 0)
         code = open_stream(c, err);
+    if (code == 0)
+        code = open_duty(c, err);
     if (code < 0)
         return code;
     if (!camera)

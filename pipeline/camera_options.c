@@ -54,12 +54,32 @@ static int set_focus(void *target, const char *key, const char *value, struct fg
     return set_control(&((struct fg_camera_options *)target)->focus, key, value, err);
 }
 
+static int set_zone(struct fg_zone *zone, const char *key, const char *value, struct fg_error *err)
+{
+    int code = fg_zone_read(value, zone, err);
+    return code < 0 ? fg_fail_prefix(err, code, "%s = %s", key, value) : 0;
+}
+
+static int set_face_zone(void *target, const char *key, const char *value, struct fg_error *err)
+{
+    return set_zone(&((struct fg_camera_options *)target)->zone, key, value, err);
+}
+
+static int set_wake_zone(void *target, const char *key, const char *value, struct fg_error *err)
+{
+    return set_zone(&((struct fg_camera_options *)target)->wake_zone, key, value, err);
+}
+
+// As enum fg_camera_wake has them.
+static const char *const wakes[] = {"never", "motion", NULL};
+
 // Every key is also an option of the same name.
 static const struct fg_conf_key keys[] = {
     {"camera", "source", TEXT(source)},
     {"camera", "lane", TEXT(lane)},
     {"camera", "id", TEXT(id)},
     {"camera", "probe", TEXT(probe)},
+    {"camera", "lane-socket", TEXT(lane_socket)},
     {"camera", "models", TEXT(models)},
     {"camera", "detector", TEXT(detector)},
     {"camera", "aligner", TEXT(aligner)},
@@ -78,6 +98,9 @@ static const struct fg_conf_key keys[] = {
     {"camera", "inference-ms", FG_CONF_U32, AT(inference_ms), .low = 10, .high = 600000},
     {"camera", "smallest", FG_CONF_FLOAT, AT(smallest), .low = 16, .high = 2000},
     {"camera", "eye-distance", FG_CONF_FLOAT, AT(eye_distance), .low = 6, .high = 1000},
+    {"camera", "zone", FG_CONF_CALL, .call = set_face_zone},
+    {"camera", "wake", FG_CONF_CHOICE, AT(wake), .choices = wakes},
+    {"camera", "wake-zone", FG_CONF_CALL, .call = set_wake_zone},
     {"camera", "squares", FG_CONF_U32, AT(squares), .low = 0, .high = 64},
     {"camera", "shot-ms", FG_CONF_U32, AT(shot_ms), .low = 20, .high = 10000},
     {"camera", "wait-ms", FG_CONF_U32, AT(wait_ms), .low = 0, .high = 600000},
@@ -112,6 +135,8 @@ static const char help[] =
     "  --lane NAME         the lane this camera looks at (1)\n"
     "  --id NAME           the camera's own name (camera)\n"
     "  --probe ENDPOINT    the matcher's socket (ipc:///run/facegate/probe/probe.sock)\n"
+    "  --lane-socket ENDPOINT  what the matcher wants of the lane\n"
+    "                      (lane.sock beside the probe socket)\n"
     "  --wait-ms MS        wait for a matcher before the first frame (2000)\n"
     "  --models FOLDER     the model cards (" FG_DATADIR "/models)\n"
     "  --detector NAME --aligner NAME --embedder NAME   cards in it, without .card\n"
@@ -125,6 +150,9 @@ static const char help[] =
     "  --model-memory MB   refuse a model that may need more; 0: no limit (1024)\n"
     "  --smallest PX       width of the smallest face to look for (90)\n"
     "  --eye-distance PX   least distance of the eyes for a probe (20)\n"
+    "  --zone 'X Y W H'    look for faces there alone, in parts of the picture (all of it)\n"
+    "  --wake WHEN         wake a lane that is asleep: never, or at motion (never)\n"
+    "  --wake-zone 'X Y W H'  at motion there (all of the picture)\n"
     "  --squares N         first-pass squares in each frame, 0 for all (1)\n"
     "  --shot-ms MS        between two probes of one face (250)\n"
     "  --trace FILE        write one JSON line a frame: tracks and their boxes\n"
@@ -267,6 +295,15 @@ static int read_files(const char *config, struct fg_camera_options *o, struct fg
     return code == -EINVAL ? -EBADMSG : code; // the file is off, not the command line
 }
 
+// Where a matcher has it that says nothing else: lane.sock in the folder of the probes' socket.
+static void place_lane_socket(struct fg_camera_options *o)
+{
+    const char *slash = strrchr(o->probe, '/');
+    if (!o->lane_socket[0] && slash)
+        snprintf(o->lane_socket, sizeof o->lane_socket, "%.*s/lane.sock", (int)(slash - o->probe),
+                 o->probe);
+}
+
 int fg_camera_options_read(int argc, char **argv, struct fg_camera_options *ret,
                            struct fg_error *err)
 {
@@ -281,6 +318,7 @@ int fg_camera_options_read(int argc, char **argv, struct fg_camera_options *ret,
         if (code == 0)
             code = read_arguments(argc, argv, ret, &config, err);
     }
+    place_lane_socket(ret);
     if (code == 0 && !ret->source[0])
         code = fg_fail(err, -EINVAL, "no --source and no --camera given; see --help");
     if (code == 0)

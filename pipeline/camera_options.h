@@ -9,10 +9,14 @@
 #include "common/error.h"
 #include "pipeline/engine_options.h"
 #include "pipeline/source.h"
+#include "pipeline/zone.h"
+
+// What of the picture wakes a lane that is asleep.
+enum fg_camera_wake { FG_CAMERA_WAKE_NEVER, FG_CAMERA_WAKE_MOTION };
 
 struct fg_camera_options {
     char camera[32]; // the instance; "": none
-    char source[512], lane[32], id[32], probe[160];
+    char source[512], lane[32], id[32], probe[160], lane_socket[176];
     char models[256], detector[48], aligner[48], embedder[48];
     struct fg_engine_options engine;
     char trace[512];
@@ -24,10 +28,13 @@ struct fg_camera_options {
     uint32_t inference_ms; // the longest that one frame may take; beyond, the watchdog starves
     float smallest;        // pixels
     float eye_distance;    // least, pixels, of a probe
-    uint32_t squares;      // of the first pass in one frame; 0: all
-    uint32_t shot_ms;      // between the probes of one track
-    uint32_t frames;       // stop after; 0: no limit
-    uint32_t wait_ms;      // for a matcher before the first frame
+    struct fg_zone zone;   // where faces are looked for
+    struct fg_zone wake_zone;
+    int wake;         // enum fg_camera_wake
+    uint32_t squares; // of the first pass in one frame; 0: all
+    uint32_t shot_ms; // between the probes of one track
+    uint32_t frames;  // stop after; 0: no limit
+    uint32_t wait_ms; // for a matcher before the first frame
     bool loop, verbose;
 };
 

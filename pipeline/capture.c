@@ -51,6 +51,7 @@ static void update_state(struct fg_capture *c, bool retrying, uint64_t t_frame_n
     c->state.counts.broken = c->before.broken + now.broken;
     c->state.counts.copied = c->before.copied + now.copied;
     c->state.counts.lost = c->before.lost + now.lost;
+    c->state.counts.unwiped = c->before.unwiped + now.unwiped;
     c->state.retrying = retrying;
     if (t_frame_ns)
         c->state.t_frame_ns = t_frame_ns;
@@ -90,6 +91,7 @@ static void close_source(struct fg_capture *c)
     c->before.broken += last.broken;
     c->before.copied += last.copied;
     c->before.lost += last.lost;
+    c->before.unwiped += last.unwiped;
     fg_source_close(c->source);
     c->source = NULL;
 }

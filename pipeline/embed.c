@@ -12,6 +12,7 @@ struct fg_embedder {
     struct fg_accel *accel;
     struct fg_sample_form form;
     uint32_t dimension;
+    bool ran; // since it was wiped
 };
 
 int fg_embedder_open(const struct fg_card *card, const struct fg_accel_options *options,
@@ -72,6 +73,7 @@ int fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *frame,
 
 static int run_once(struct fg_embedder *e, float *sum)
 {
+    e->ran = true;
     if (fg_accel_run(e->accel) < 0)
         return -EIO;
     const float *out = fg_accel_output(e->accel, 0)->data;
@@ -100,5 +102,15 @@ int fg_embed_run(struct fg_embedder *embedder, bool mirrored, float *vector, flo
     for (uint32_t i = 0; i < e->dimension; i++)
         vector[i] /= norm;
     *ret_norm = mirrored ? norm / 2 : norm;
+    return 0;
+}
+
+int fg_embed_wipe(struct fg_embedder *embedder)
+{
+    const struct fg_accel_tensor *in = fg_accel_input(embedder->accel, 0);
+    if (embedder->ran && fg_accel_wipe(embedder->accel) < 0)
+        return -EIO;
+    embedder->ran = false;
+    explicit_bzero(in->data, in->bytes); // a crop that was refused
     return 0;
 }

@@ -36,6 +36,10 @@ int fg_embed_crop(struct fg_embedder *embedder, const struct fg_frame *frame,
 // taken (twice the time). -EIO: engine failed; -EDOM: no direction (a zero vector).
 int fg_embed_run(struct fg_embedder *embedder, bool mirrored, float *vector, float *ret_norm);
 
+// Overwrites the crop, the network's output and all that lies between; vectors that were given out
+// are their holders'. 0 or -EIO.
+int fg_embed_wipe(struct fg_embedder *embedder);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/wipe.h"
 
 struct fg_frame_pool {
     unsigned slots;
@@ -21,6 +22,8 @@ struct fg_frame_pool {
     _Atomic uint32_t free_mask;
     _Atomic uint32_t references[FG_POOL_SLOTS];
     struct fg_frame frames[FG_POOL_SLOTS];
+    void (*wipe)(void *context, unsigned slot); // NULL: no memory of its own
+    void *wipe_context;
 };
 
 static uint32_t all_slots(unsigned slots)
@@ -79,6 +82,13 @@ void fg_frame_pool_destroy(struct fg_frame_pool *pool)
 struct fg_frame *fg_frame_pool_slot(struct fg_frame_pool *pool, unsigned slot)
 {
     return slot < pool->slots ? &pool->frames[slot] : NULL;
+}
+
+void fg_frame_pool_set_wipe(struct fg_frame_pool *pool, void (*wipe)(void *context, unsigned slot),
+                            void *context)
+{
+    pool->wipe = wipe;
+    pool->wipe_context = context;
 }
 
 struct fg_frame *fg_frame_pool_take(struct fg_frame_pool *pool)
@@ -155,8 +165,11 @@ void fg_frame_release(struct fg_frame *frame)
     // last one sees them all done before it gives the slot back.
     uint32_t before = atomic_fetch_sub_explicit(&pool->references[slot], 1, memory_order_acq_rel);
     assert(before > 0);
-    if (before == 1)
-        give_back(pool, slot);
+    if (before != 1)
+        return;
+    if (pool->wipe && fg_wipes())
+        pool->wipe(pool->wipe_context, slot);
+    give_back(pool, slot);
 }
 
 // The first plane of those that share a dma-buf; NV12's two lie in one.

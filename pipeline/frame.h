@@ -60,6 +60,11 @@ int fg_frame_pool_create(unsigned slots, struct fg_frame_pool **ret);
 void fg_frame_pool_destroy(struct fg_frame_pool *pool);
 // The slot's frame, for set-up by the producer.
 struct fg_frame *fg_frame_pool_slot(struct fg_frame_pool *pool, unsigned slot);
+// While fg_wipes(), `wipe` is called for a slot whose last reference was released, before it is
+// free again, by whoever released it: it overwrites the memory that the slot owns. Before the first
+// take.
+void fg_frame_pool_set_wipe(struct fg_frame_pool *pool, void (*wipe)(void *context, unsigned slot),
+                            void *context);
 // Producer thread: a free frame with one reference, or NULL when all are held.
 struct fg_frame *fg_frame_pool_take(struct fg_frame_pool *pool);
 // Readable when a slot came back since the last fg_frame_pool_take; for poll(2).

@@ -27,11 +27,16 @@ static size_t align_up(size_t n)
     return (n + FG_IMAGE_ALIGN - 1) & ~(size_t)(FG_IMAGE_ALIGN - 1);
 }
 
-// Without the face that was in it.
-static void free_memory(struct fg_image *image)
+void fg_image_wipe(struct fg_image *image)
 {
     if (image->memory)
         explicit_bzero(image->memory, image->capacity);
+}
+
+// Without the face that was in it.
+static void free_memory(struct fg_image *image)
+{
+    fg_image_wipe(image);
     free(image->memory);
 }
 

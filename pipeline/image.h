@@ -36,6 +36,7 @@ struct fg_image {
 int fg_image_decode(struct fg_image *image, const void *bytes, size_t length, struct fg_error *err);
 // Reads the file, then the same; err names the file.
 int fg_image_load(struct fg_image *image, const char *path, struct fg_error *err);
+void fg_image_wipe(struct fg_image *image);   // its pixels; their memory stays for the next decode
 void fg_image_finish(struct fg_image *image); // wipes the pixels
 
 // Encoders, for pictures that a person looks at and for made footage. 8-bit RGB rows, stride

@@ -310,6 +310,12 @@ int fg_jpeg_window_create(struct fg_jpeg_window **ret)
     return 0;
 }
 
+void fg_jpeg_window_wipe(struct fg_jpeg_window *window)
+{
+    forget(window); // the library's rows of blocks go back to the heap
+    fg_image_wipe(&window->image);
+}
+
 void fg_jpeg_window_destroy(struct fg_jpeg_window *window)
 {
     if (!window)

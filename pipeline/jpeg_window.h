@@ -25,6 +25,8 @@ struct fg_jpeg_window;
 
 // 0 and *ret owned by the caller, or -ENOMEM.
 int fg_jpeg_window_create(struct fg_jpeg_window **ret);
+// Overwrites what was decoded; the next look at the same picture decodes it again.
+void fg_jpeg_window_wipe(struct fg_jpeg_window *window);
 // Wipes the pixels. Accepts NULL.
 void fg_jpeg_window_destroy(struct fg_jpeg_window *window);
 

@@ -65,6 +65,11 @@ void fg_publisher_close(struct fg_publisher *publisher)
     free(publisher);
 }
 
+struct fg_bus *fg_publisher_bus(struct fg_publisher *publisher)
+{
+    return publisher->bus;
+}
+
 int fg_publisher_wait(struct fg_publisher *publisher, int timeout_ms)
 {
     return fg_socket_wait_subscriber(publisher->socket, timeout_ms);
@@ -87,6 +92,7 @@ int fg_publish(struct fg_publisher *publisher, struct fg_wire_message *message,
         return length;
     struct fg_part parts[] = {{p->topic, p->topic_length}, {p->body, (size_t)length}};
     int code = fg_socket_send(p->socket, parts, 2);
+    explicit_bzero(p->body, (size_t)length);
     if (code == 0)
         p->sequence++;
     return code;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include "pipeline/sampler_layout.h"
 #include "pipeline/sampler_rect.h"
@@ -22,28 +23,55 @@ static void make_black(const struct fg_sample_form *form, float *tensor)
         tensor[i] = (0 - form->mean) / form->scale;
 }
 
+// Finds where the pixels of `region` are and what of them it is there. 0; 1: all of it is outside
+// of a JPEG picture; negative errno as fg_sample_rect.
+static int find_view(const struct fg_frame *frame, struct fg_region *region, uint32_t columns,
+                     uint32_t rows, struct fg_view *ret)
+{
+    const struct fg_region r = *region;
+    *ret = (struct fg_view){frame, 0, 0, 1};
+    if (!(r.width > 0 && r.height > 0 && r.width < 1e6 && r.height < 1e6 && fabs(r.x) < 1e6 &&
+          fabs(r.y) < 1e6))
+        return -EINVAL;
+    if (frame->fourcc == FG_FOURCC_MJPG) {
+        if (!is_in_picture(frame, region))
+            return 1;
+        const double shrink = fmin(r.width / columns, r.height / rows);
+        int code = fg_view_get(frame, region, fmax(1, shrink), ret, NULL);
+        if (code < 0)
+            return code;
+    }
+    *region = (struct fg_region){(r.x - ret->x) / ret->shrink, (r.y - ret->y) / ret->shrink,
+                                 r.width / ret->shrink, r.height / ret->shrink};
+    return 0;
+}
+
 int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, double x, double y,
                    double width, double height, const struct fg_sample_form *form, float *tensor)
 {
     struct fg_region region = {x, y, width, height};
-    struct fg_view view = {frame, 0, 0, 1};
-    if (!(width > 0 && height > 0 && width < 1e6 && height < 1e6 && fabs(x) < 1e6 && fabs(y) < 1e6))
-        return -EINVAL;
-    if (frame->fourcc == FG_FOURCC_MJPG) {
-        if (!is_in_picture(frame, &region)) {
-            make_black(form, tensor);
-            return 0;
-        }
-        const double shrink = fmin(width / fg_form_columns(form), height / fg_form_rows(form));
-        int code = fg_view_get(frame, &region, fmax(1, shrink), &view, NULL);
-        if (code < 0)
-            return code;
-    }
-    region.x = (x - view.x) / view.shrink;
-    region.y = (y - view.y) / view.shrink;
-    region.width /= view.shrink;
-    region.height /= view.shrink;
-    return fg_sampler_rect(sampler, view.frame, &region, form, tensor);
+    struct fg_view view;
+    int code = find_view(frame, &region, fg_form_columns(form), fg_form_rows(form), &view);
+    if (code < 0)
+        return code;
+    if (code == 0)
+        return fg_sampler_rect(sampler, view.frame, &region, form, tensor);
+    make_black(form, tensor);
+    return 0;
+}
+
+int fg_sample_grey(struct fg_sampler *sampler, const struct fg_frame *frame, double x, double y,
+                   double width, double height, uint32_t columns, uint32_t rows, uint8_t *grey)
+{
+    struct fg_region region = {x, y, width, height};
+    struct fg_view view;
+    int code = find_view(frame, &region, columns, rows, &view);
+    if (code < 0)
+        return code;
+    if (code == 0)
+        return fg_sampler_rect_grey(sampler, view.frame, &region, columns, rows, grey);
+    memset(grey, 0, (size_t)columns * rows);
+    return 0;
 }
 
 // What of the frame the tensor's corners span, in edges.

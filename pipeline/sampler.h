@@ -36,6 +36,8 @@ struct fg_sampler; // scratch memory; one thread at a time
 
 int fg_sampler_create(struct fg_sampler **ret);
 void fg_sampler_destroy(struct fg_sampler *sampler); // accepts NULL
+// Overwrites what the scratch memory holds of the last picture.
+void fg_sampler_wipe(struct fg_sampler *sampler);
 
 // Resamples the rectangle with edges at (x, y) and (x + width, y + height) to the whole tensor:
 // area average when shrinking, bilinear when enlarging, each axis by itself. The frame must have
@@ -43,6 +45,11 @@ void fg_sampler_destroy(struct fg_sampler *sampler); // accepts NULL
 // a wider frame; -EBADMSG: a JPEG picture does not decode.
 int fg_sample_rect(struct fg_sampler *sampler, const struct fg_frame *frame, double x, double y,
                    double width, double height, const struct fg_sample_form *form, float *tensor);
+
+// The same to `columns` x `rows` bytes of luma, 0..255, rows one behind the other; of YUV frames
+// the chroma is not read where it lies in planes of its own.
+int fg_sample_grey(struct fg_sampler *sampler, const struct fg_frame *frame, double x, double y,
+                   double width, double height, uint32_t columns, uint32_t rows, uint8_t *grey);
 
 // Resamples through an affine map from tensor to frame: each plane bilinear at its own
 // resolution, averaged over n x n points where a tensor pixel covers more than 1.5 of the plane's

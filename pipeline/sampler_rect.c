@@ -22,10 +22,11 @@ struct rect {
     const struct fg_frame *frame;
     const struct fg_layout *layout;
     const struct fg_sampler_kernels *kernels;
-    const struct fg_sample_form *form;
+    const struct fg_sample_form *form; // NULL: grey is wanted
     struct fg_colour colour;
     struct fg_region region;
     uint32_t columns, rows; // of the upright tensor
+    unsigned n_channels; // that are wanted: the frame's, or for grey luma alone where there is one
     uint8_t shifts[2];
     struct fg_ahead ahead;
 };
@@ -82,7 +83,7 @@ static int prepare(struct fg_sampler *s, const struct rect *r)
         if (code == 0)
             code = fg_axis_grow(&s->reduced[c], &s->n_reduced[c], r->columns, sizeof(float));
     }
-    if (code == 0 && r->form->transposed)
+    if (code == 0 && r->form && r->form->transposed)
         code = fg_axis_grow(&s->line, &s->n_line, (size_t)r->columns * 3, sizeof(float));
     return code;
 }
@@ -126,10 +127,12 @@ static void find_groups(const struct fg_sampler *s, const struct rect *r,
 // Output row `y` is next: what it takes that the one before did not is to be asked for.
 static void look_ahead(const struct fg_sampler *s, struct rect *r, uint32_t y)
 {
-    size_t lines = 0, steps = r->columns / 8 * (r->layout->n_channels + 1u);
+    size_t lines = 0, steps = r->columns / 8 * (r->n_channels + 1u);
     r->ahead = (struct fg_ahead){0};
     for (unsigned p = 0; y < r->rows && p < r->layout->n_row_parts; p++) {
         const struct fg_row_part *part = &r->layout->row_parts[p];
+        if (part->to >= r->n_channels)
+            break;
         const struct fg_plane *plane = &r->frame->planes[part->plane];
         const struct fg_span *span = &axis_of(s->y, r, part->to)->spans[y], *last = span - 1;
         uint32_t low, high, first = span->first;
@@ -175,11 +178,18 @@ static void reduce(struct fg_sampler *s, struct rect *r, const struct fg_row_par
     const bool black = axis_of(s->y, r, part->to)->spans[y].count == 0;
     if (!black)
         sum_part(s, r, part, y);
-    for (unsigned c = part->to; c < part->to + part->channels; c++)
+    for (unsigned c = part->to; c < part->to + part->channels && c < r->n_channels; c++)
         if (black)
             memset(s->reduced[c], 0, r->columns * sizeof(float));
         else
             r->kernels->sum_columns(s->sums[c], axis_of(s->x, r, c), &r->ahead, s->reduced[c]);
+}
+
+static void reduce_parts(struct fg_sampler *s, struct rect *r, uint32_t y)
+{
+    for (unsigned p = 0; p < r->layout->n_row_parts; p++)
+        if (r->layout->row_parts[p].to < r->n_channels)
+            reduce(s, r, &r->layout->row_parts[p], y);
 }
 
 static void convert(const struct fg_sampler *s, struct rect *r, uint32_t y, float *out)
@@ -197,6 +207,21 @@ static void convert(const struct fg_sampler *s, struct rect *r, uint32_t y, floa
     }
 }
 
+// Luma as it is, from 16..235 to all 256 levels, or of RGB as BT.601 has it.
+static void convert_grey(const struct fg_sampler *s, const struct rect *r, uint32_t y, uint8_t *out)
+{
+    const float *red = s->reduced[0], *green = s->reduced[1], *blue = s->reduced[2];
+    const bool rgb = r->n_channels == 3;
+    const float gain = r->layout->yuv ? r->colour.y_gain : 1;
+    const float base = r->layout->yuv ? r->colour.y_base * s->y[0].inside[y] : 0;
+    for (uint32_t x = 0; x < r->columns; x++) {
+        float v = rgb ? 0.299f * red[x] + 0.587f * green[x] + 0.114f * blue[x]
+                      : gain * (red[x] - base * s->x[0].inside[x]);
+        v = v < 0 ? 0 : v > 255 ? 255 : v;
+        out[x] = (uint8_t)(v + 0.5f);
+    }
+}
+
 static bool is_outside(const struct fg_sampler *s, const struct rect *r, uint32_t y)
 {
     return s->y[0].spans[y].count == 0 && (!r->layout->yuv || s->y[1].spans[y].count == 0);
@@ -210,8 +235,7 @@ static void sample_row(struct fg_sampler *s, struct rect *r, uint32_t y, float *
         for (uint32_t i = 0; i < r->columns * 3; i++)
             out[i] = (0 - r->colour.mean) * r->colour.gain;
     } else {
-        for (unsigned p = 0; p < r->layout->n_row_parts; p++)
-            reduce(s, r, &r->layout->row_parts[p], y);
+        reduce_parts(s, r, y);
         convert(s, r, y, out);
     }
     for (uint32_t x = 0; r->form->transposed && x < r->columns; x++)
@@ -229,7 +253,8 @@ int fg_sampler_rect(struct fg_sampler *sampler, const struct fg_frame *frame,
                      .colour = fg_layout_colour(frame, form),
                      .region = *region,
                      .columns = fg_form_columns(form),
-                     .rows = fg_form_rows(form)};
+                     .rows = fg_form_rows(form),
+                     .n_channels = fg_layout_of(frame)->n_channels};
     fg_layout_shifts(frame, r.shifts);
     int code = prepare(sampler, &r);
     for (uint32_t y = 0; code == 0 && y < r.rows; y++) {
@@ -237,4 +262,44 @@ int fg_sampler_rect(struct fg_sampler *sampler, const struct fg_frame *frame,
         sample_row(sampler, &r, y, tensor);
     }
     return code;
+}
+
+int fg_sampler_rect_grey(struct fg_sampler *sampler, const struct fg_frame *frame,
+                         const struct fg_region *region, uint32_t columns, uint32_t rows,
+                         uint8_t *grey)
+{
+    static const struct fg_sample_form plain = {.scale = 1};
+    const struct fg_layout *layout = fg_layout_of(frame);
+    struct rect r = {.frame = frame,
+                     .layout = layout,
+                     .kernels = fg_sampler_kernels(),
+                     .colour = fg_layout_colour(frame, &plain),
+                     .region = *region,
+                     .columns = columns,
+                     .rows = rows,
+                     .n_channels = layout->yuv ? 1 : layout->n_channels};
+    fg_layout_shifts(frame, r.shifts);
+    int code = prepare(sampler, &r);
+    for (uint32_t y = 0; code == 0 && y < rows; y++, grey += columns) {
+        look_ahead(sampler, &r, y + 1);
+        if (sampler->y[0].spans[y].count == 0) {
+            memset(grey, 0, columns);
+            continue;
+        }
+        reduce_parts(sampler, &r, y);
+        convert_grey(sampler, &r, y, grey);
+    }
+    return code;
+}
+
+void fg_sampler_wipe(struct fg_sampler *sampler)
+{
+    for (int i = 0; i < 3; i++) {
+        if (sampler->sums[i])
+            explicit_bzero(sampler->sums[i], sampler->n_sums[i] * sizeof(float));
+        if (sampler->reduced[i])
+            explicit_bzero(sampler->reduced[i], sampler->n_reduced[i] * sizeof(float));
+    }
+    if (sampler->line)
+        explicit_bzero(sampler->line, sampler->n_line * sizeof(float));
 }

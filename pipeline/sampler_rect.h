@@ -16,6 +16,11 @@ int fg_sampler_rect(struct fg_sampler *sampler, const struct fg_frame *frame,
                     const struct fg_region *region, const struct fg_sample_form *form,
                     float *tensor);
 
+// The same of fg_sample_grey.
+int fg_sampler_rect_grey(struct fg_sampler *sampler, const struct fg_frame *frame,
+                         const struct fg_region *region, uint32_t columns, uint32_t rows,
+                         uint8_t *grey);
+
 #ifdef __cplusplus
 }
 #endif

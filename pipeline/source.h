@@ -67,6 +67,9 @@ struct fg_source_counts {
     uint64_t broken; // frames that came with an error, too short or not decodable: not handed out
     uint64_t copied; // frame bytes written a second time (COPIED; stills that EXIF turns upright)
     uint64_t lost;   // frames that the driver's sequence shows and nobody saw
+    // while fg_wipes(): pictures that stay in a driver's buffer until the next one comes into it,
+    // as it can't be mapped for writing
+    uint64_t unwiped;
 };
 
 // Success: *ret owned by the caller. Failure: negative errno and what is wrong with which file or

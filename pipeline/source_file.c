@@ -191,6 +191,8 @@ static int file_open(const char *name, const struct fg_source_options *options, 
         fg_fail(err, code, "no frame pool for a source: %s", strerror(-code));
     if (code == 0)
         code = open_backend(name, &source->backend, err);
+    if (code == 0 && source->backend.ops->wipe)
+        fg_frame_pool_set_wipe(source->pool, source->backend.ops->wipe, source->backend.state);
     if (code == 0)
         code = try_first(source, err);
     if (code) {

@@ -25,6 +25,8 @@ struct fg_source_ops {
                 struct fg_error *err);
     // After a successful read of the first picture: "y4m 1280x720 I420".
     void (*describe)(const void *state, const struct fg_frame *first, char *text, size_t size);
+    // Overwrites the memory that a slot's picture was decoded into; NULL: there is none.
+    void (*wipe)(void *state, unsigned slot);
     void (*close)(void *state);
 };
 

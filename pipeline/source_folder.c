@@ -120,6 +120,12 @@ static void folder_describe(const void *state, const struct fg_frame *first, cha
                  first->width, first->height);
 }
 
+static void folder_wipe(void *state, unsigned slot)
+{
+    struct folder_source *source = state;
+    fg_image_wipe(&source->images[slot]);
+}
+
 static void folder_close(void *state)
 {
     struct folder_source *source = state;
@@ -134,7 +140,8 @@ static void folder_close(void *state)
 static int open_paths(const char *path, bool single, struct fg_source_backend *ret,
                       struct fg_error *err)
 {
-    static const struct fg_source_ops ops = {folder_read, folder_describe, folder_close};
+    static const struct fg_source_ops ops = {folder_read, folder_describe, folder_wipe,
+                                             folder_close};
     struct folder_source *source = calloc(1, sizeof *source);
     if (!source)
         return fg_fail(err, -ENOMEM, "no memory for a source");

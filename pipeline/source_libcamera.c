@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/wipe.h"
 #include "pipeline/buffer_memory.h"
 #include "pipeline/camera_stamps.h"
 #include "pipeline/camera_wish.h"
@@ -43,12 +44,20 @@ struct libcamera_source {
     unsigned cancelled; // buffers, since the last that was filled
     const struct fg_stop *stop;
     uint64_t max_frames, delivered;
-    uint64_t stall_ns, since_ns;           // since when a frame is waited for; 0: none is
-    _Atomic uint64_t broken, copied, lost; // relaxed: figures for people
+    uint64_t stall_ns, since_ns;                    // since when a frame is waited for; 0: none is
+    _Atomic uint64_t broken, copied, lost, unwiped; // relaxed: figures for people
     char description[400], picture[32];
 };
 
 // ---- slots --------------------------------------------------------------------------------------
+
+// Hands a buffer to libcamera, overwritten when nothing is to be kept and it can be.
+static int queue(struct libcamera_source *source, unsigned slot, struct fg_error *err)
+{
+    if (fg_wipes() && fg_buffer_memory_wipe(&source->slots[slot].memory) < 0)
+        atomic_fetch_add_explicit(&source->unwiped, 1, memory_order_relaxed);
+    return source->system->queue(source->device, slot, err);
+}
 
 // What comes back from readers goes to libcamera again.
 static int queue_returned(struct libcamera_source *source, struct fg_error *err)
@@ -57,7 +66,7 @@ static int queue_returned(struct libcamera_source *source, struct fg_error *err)
     int code = 0;
     while (code == 0 && (frame = fg_frame_pool_take(source->pool))) {
         source->held |= UINT32_C(1) << frame->slot;
-        code = source->system->queue(source->device, frame->slot, err);
+        code = queue(source, frame->slot, err);
     }
     return code;
 }
@@ -65,7 +74,7 @@ static int queue_returned(struct libcamera_source *source, struct fg_error *err)
 static int queue_again(struct libcamera_source *source, unsigned slot, int code,
                        struct fg_error *err)
 {
-    int queued = source->system->queue(source->device, slot, err);
+    int queued = queue(source, slot, err);
     return queued ? queued : code;
 }
 
@@ -322,6 +331,17 @@ static void libcamera_halt(void *state)
     source->held = 0;
 }
 
+// What a slot has beside libcamera's buffer, which is overwritten when it is queued.
+static void wipe_slot(void *context, unsigned index)
+{
+    struct slot *slot = &((struct libcamera_source *)context)->slots[index];
+    for (unsigned i = 0; i < FG_BUFFER_PLANES; i++)
+        if (slot->copies[i])
+            explicit_bzero(slot->copies[i], slot->places[i].length);
+    if (slot->window)
+        fg_jpeg_window_wipe(slot->window);
+}
+
 static void finish_slot(struct slot *slot)
 {
     for (unsigned i = 0; i < FG_BUFFER_PLANES; i++) {
@@ -391,6 +411,7 @@ static int make_slots(struct libcamera_source *source, struct fg_error *err)
     int code = fg_frame_pool_create(setup->n_buffers, &source->pool);
     if (code)
         return fg_fail(err, code, "%s: no frame pool: %s", setup->id, strerror(-code));
+    fg_frame_pool_set_wipe(source->pool, wipe_slot, source);
     for (unsigned i = 0; i < setup->n_buffers && code == 0; i++)
         code = map_slot(source, i, err);
     if (code == 0)
@@ -489,6 +510,7 @@ static void libcamera_counts(const void *state, struct fg_source_counts *ret)
         .broken = atomic_load_explicit(&source->broken, memory_order_relaxed),
         .copied = atomic_load_explicit(&source->copied, memory_order_relaxed),
         .lost = atomic_load_explicit(&source->lost, memory_order_relaxed),
+        .unwiped = atomic_load_explicit(&source->unwiped, memory_order_relaxed),
     };
 }
 

@@ -111,6 +111,12 @@ static void mjpeg_describe(const void *state, const struct fg_frame *first, char
     snprintf(text, size, "mjpeg %ux%u, %zu frames", first->width, first->height, source->n_entries);
 }
 
+static void mjpeg_wipe(void *state, unsigned slot)
+{
+    struct mjpeg_source *source = state;
+    fg_jpeg_window_wipe(source->windows[slot]);
+}
+
 static void mjpeg_close(void *state)
 {
     struct mjpeg_source *source = state;
@@ -160,7 +166,7 @@ static int open_index(struct mjpeg_source *source, struct fg_error *err)
 int fg_source_mjpeg_open(struct fg_source_file *file, struct fg_source_backend *ret,
                          struct fg_error *err)
 {
-    static const struct fg_source_ops ops = {mjpeg_read, mjpeg_describe, mjpeg_close};
+    static const struct fg_source_ops ops = {mjpeg_read, mjpeg_describe, mjpeg_wipe, mjpeg_close};
     struct mjpeg_source *source = calloc(1, sizeof *source);
     if (!source)
         return fg_fail(err, -ENOMEM, "no memory for a source");

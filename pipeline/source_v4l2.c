@@ -38,8 +38,8 @@ struct v4l2_source {
     struct fg_jpeg_window *windows[FG_POOL_SLOTS];
     const struct fg_stop *stop;
     uint64_t max_frames, delivered;
-    uint64_t stall_ns, since_ns;           // since when a frame is waited for; 0: none is
-    _Atomic uint64_t broken, copied, lost; // relaxed: figures for people
+    uint64_t stall_ns, since_ns;                    // since when a frame is waited for; 0: none is
+    _Atomic uint64_t broken, copied, lost, unwiped; // relaxed: figures for people
     char description[560], picture[32];
 };
 
@@ -247,6 +247,7 @@ static int take_frame(struct v4l2_source *source, struct fg_frame **ret, struct 
     int code = fg_v4l2_buffers_take(&source->buffers, &arrival, err);
     if (code && code != -EBADMSG)
         return code;
+    atomic_store_explicit(&source->unwiped, source->buffers.unwiped, memory_order_relaxed);
     fg_camera_stamps_number(&source->stamps, arrival.sequence);
     atomic_store_explicit(&source->lost, source->stamps.lost, memory_order_relaxed);
     if (code) {
@@ -326,12 +327,22 @@ static int make_windows(struct v4l2_source *source, struct fg_error *err)
     return 0;
 }
 
+// What a slot has beside the driver's buffer, which is overwritten when it is queued.
+static void wipe_slot(void *context, unsigned slot)
+{
+    struct v4l2_source *source = context;
+    if (source->windows[slot])
+        fg_jpeg_window_wipe(source->windows[slot]);
+    fg_v4l2_copies_wipe(&source->copies, slot);
+}
+
 static int make_slots(struct v4l2_source *source, struct fg_error *err)
 {
     const struct fg_v4l2_buffers *buffers = &source->buffers;
     int code = fg_frame_pool_create(buffers->n, &source->pool);
     if (code)
         return fg_fail(err, code, "%s: no frame pool: %s", source->path, strerror(-code));
+    fg_frame_pool_set_wipe(source->pool, wipe_slot, source);
     if (buffers->uncached)
         code = fg_v4l2_copies_init(&source->copies, buffers);
     if (code)
@@ -465,6 +476,7 @@ static void v4l2_counts(const void *state, struct fg_source_counts *ret)
         .broken = atomic_load_explicit(&source->broken, memory_order_relaxed),
         .copied = atomic_load_explicit(&source->copied, memory_order_relaxed),
         .lost = atomic_load_explicit(&source->lost, memory_order_relaxed),
+        .unwiped = atomic_load_explicit(&source->unwiped, memory_order_relaxed),
     };
 }
 

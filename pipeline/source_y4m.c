@@ -299,7 +299,7 @@ static void y4m_close(void *state)
 int fg_source_y4m_open(struct fg_source_file *file, struct fg_source_backend *ret,
                        struct fg_error *err)
 {
-    static const struct fg_source_ops ops = {y4m_read, y4m_describe, y4m_close};
+    static const struct fg_source_ops ops = {y4m_read, y4m_describe, NULL, y4m_close};
     struct y4m_source *source = calloc(1, sizeof *source);
     if (!source)
         return fg_fail(err, -ENOMEM, "no memory for a source");

@@ -24,6 +24,7 @@ struct fg_stream {
     struct fg_wire_message message;
     uint32_t probed[FG_TRACKS_MAX]; // track ids with a probe in this frame, for the trace
     unsigned n_probed;
+    bool keep_nothing, lost; // lost: a track since the networks were wiped
 };
 
 int fg_stream_create(struct fg_vision *vision, struct fg_publisher *publisher,
@@ -82,7 +83,31 @@ static void send_notice(struct fg_stream *s, const struct fg_track *track, enum 
 
 static void on_lost(void *context, const struct fg_track *track)
 {
-    send_notice(context, track, FG_REASON_TRACK_LOST);
+    struct fg_stream *s = context;
+    send_notice(s, track, FG_REASON_TRACK_LOST);
+    s->lost = true;
+}
+
+static void send_blank(struct fg_stream *s)
+{
+    s->message.head.type = FG_WIRE_BLANK;
+    s->message.blank.length = FG_WIRE_BLANK_MAX;
+    send(s);
+}
+
+// After a shot, whether it gave a probe or not. An engine that fails here fails in the next frame.
+static void wipe_shot(struct fg_stream *s)
+{
+    if (s->keep_nothing)
+        fg_vision_wipe(s->vision, &s->shot, false);
+}
+
+// Nobody's picture stays with the detector either.
+static void wipe_lost(struct fg_stream *s)
+{
+    if (s->keep_nothing && s->lost)
+        fg_vision_wipe(s->vision, &s->shot, true);
+    s->lost = false;
 }
 
 static void send_probe(struct fg_stream *s, const struct fg_frame *frame,
@@ -98,10 +123,13 @@ static void send_probe(struct fg_stream *s, const struct fg_frame *frame,
     p->width = frame->width;
     p->height = frame->height;
     p->quality = s->shot.quality;
+    p->faces = fg_tracker_seen(s->tracker);
     p->dimension = s->shot.dimension;
     memcpy(p->vector, s->shot.vector, s->shot.dimension * sizeof *p->vector);
     send(s);
     explicit_bzero(p->vector, sizeof p->vector);
+    if (s->keep_nothing)
+        send_blank(s);
     s->counts.probes++;
     s->probed[s->n_probed++] = track->id;
 }
@@ -119,14 +147,17 @@ static void tell_reason(struct fg_stream *s, struct fg_track *track)
 static int shoot(struct fg_stream *s, const struct fg_frame *frame, struct fg_track *track)
 {
     int code = fg_vision_shot(s->vision, frame, &track->face, &s->options.limits, false, &s->shot);
-    if (code < 0)
+    if (code < 0) {
+        wipe_shot(s);
         return code;
+    }
     fg_shot_taken(track, frame->t_capture_ns);
     if (s->shot.reason == FG_REASON_NONE)
         send_probe(s, frame, track);
     else
         tell_reason(s, track);
     track->shot_reason = (int)s->shot.reason;
+    wipe_shot(s);
     return 0;
 }
 
@@ -172,6 +203,7 @@ int fg_stream_frame(struct fg_stream *stream, const struct fg_frame *frame, stru
         code = shoot(s, frame, fg_tracker_at(s->tracker, due[i]));
     if (s->options.trace)
         trace_frame(s, frame);
+    wipe_lost(s);
     s->counts.frames++;
     if (code == -EBADMSG)
         return fg_fail(err, code, "frame %" PRIu64 " does not decode", frame->sequence);
@@ -183,6 +215,22 @@ int fg_stream_frame(struct fg_stream *stream, const struct fg_frame *frame, stru
 void fg_stream_end(struct fg_stream *stream)
 {
     fg_tracker_end(stream->tracker, on_lost, stream);
+    wipe_lost(stream);
+}
+
+void fg_stream_keep_nothing(struct fg_stream *stream, bool on)
+{
+    if (on && !stream->keep_nothing) {
+        fg_vision_wipe(stream->vision, &stream->shot, true);
+        explicit_bzero(&stream->message, sizeof stream->message);
+        send_blank(stream);
+    }
+    stream->keep_nothing = on;
+}
+
+uint32_t fg_stream_single_track(const struct fg_stream *stream)
+{
+    return fg_tracker_seen(stream->tracker) == 1 ? fg_tracker_at(stream->tracker, 0)->id : 0;
 }
 
 void fg_stream_counts(const struct fg_stream *stream, struct fg_stream_counts *ret)

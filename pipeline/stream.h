@@ -3,6 +3,7 @@
 #ifndef FG_STREAM_H
 #define FG_STREAM_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "pipeline/frame.h"
@@ -44,6 +45,14 @@ int fg_stream_frame(struct fg_stream *stream, const struct fg_frame *frame, stru
 
 // Ends all tracks and tells the matcher.
 void fg_stream_end(struct fg_stream *stream);
+
+// From now on (and once now): what a shot leaves in this process is overwritten as soon as its
+// probe is sent, the transport's buffers by a BLANK behind it; and what the detector saw, when a
+// track ends. Costs a run of the networks that make vectors for each shot.
+void fg_stream_keep_nothing(struct fg_stream *stream, bool on);
+
+// The track of the one face in view; 0 when there is none, or more than one.
+uint32_t fg_stream_single_track(const struct fg_stream *stream);
 
 void fg_stream_counts(const struct fg_stream *stream, struct fg_stream_counts *ret);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define VELOCITY_SHARE 0.5f // of the newest measurement in the running velocity
@@ -19,6 +20,7 @@ struct fg_tracker {
     struct fg_square squares[FG_SQUARES_MAX];
     unsigned n_squares, next_square;
     uint32_t width, height; // of the frames that the squares are for
+    struct fg_region zone;  // in pixels of these
     uint64_t detections;
 };
 
@@ -125,7 +127,8 @@ static int add_new(struct fg_tracker *t, const struct fg_frame *frame, struct fg
     if (t->count == FG_TRACKS_MAX || is_known(t, face))
         return 0;
     int found = fg_detect_again(t->detector, frame, face);
-    if (found <= 0 || is_known(t, face) || face->width < t->options.smallest * 0.5f)
+    if (found <= 0 || is_known(t, face) || face->width < t->options.smallest * 0.5f ||
+        !fg_region_has(&t->zone, face->x, face->y))
         return found < 0 ? found : 0;
     struct fg_track *track = &t->tracks[t->count++];
     *track = (struct fg_track){.id = ++t->last_id};
@@ -133,15 +136,38 @@ static int add_new(struct fg_tracker *t, const struct fg_frame *frame, struct fg
     return 0;
 }
 
+static bool meets(const struct fg_square *square, const struct fg_region *zone)
+{
+    return square->x < zone->x + zone->width && square->x + square->side > zone->x &&
+           square->y < zone->y + zone->height && square->y + square->side > zone->y;
+}
+
+// A face of the zone lies in a square that meets it. Squares may leave a picture's edge out, and
+// with it a zone as narrow: then all are kept.
+static void lay_squares(struct fg_tracker *t)
+{
+    const unsigned all = fg_detector_squares(t->width, t->height, t->options.smallest, t->squares);
+    t->n_squares = 0;
+    t->next_square = 0;
+    for (unsigned i = 0; i < all; i++)
+        if (meets(&t->squares[i], &t->zone))
+            t->squares[t->n_squares++] = t->squares[i];
+    if (t->n_squares == 0)
+        t->n_squares = fg_detector_squares(t->width, t->height, t->options.smallest, t->squares);
+}
+
+static void note_size(struct fg_tracker *t, const struct fg_frame *frame)
+{
+    if (frame->width == t->width && frame->height == t->height)
+        return;
+    t->width = frame->width;
+    t->height = frame->height;
+    t->zone = fg_zone_region(&t->options.zone, t->width, t->height);
+    lay_squares(t);
+}
+
 static int look_for_new(struct fg_tracker *t, const struct fg_frame *frame)
 {
-    if (frame->width != t->width || frame->height != t->height) {
-        t->n_squares =
-            fg_detector_squares(frame->width, frame->height, t->options.smallest, t->squares);
-        t->next_square = 0;
-        t->width = frame->width;
-        t->height = frame->height;
-    }
     unsigned turns = t->options.squares_per_frame;
     if (turns == 0 || turns > t->n_squares)
         turns = t->n_squares;
@@ -172,11 +198,14 @@ int fg_tracker_step(struct fg_tracker *tracker, const struct fg_frame *frame, fg
                     void *context)
 {
     struct fg_tracker *t = tracker;
+    note_size(t, frame);
     for (unsigned i = 0; i < t->count;) {
         int found = follow(t, &t->tracks[i], frame);
         if (found < 0)
             return found;
-        if (t->tracks[i].missed > t->options.most_missed)
+        const struct fg_face *face = &t->tracks[i].face;
+        if (t->tracks[i].missed > t->options.most_missed ||
+            !fg_region_has(&t->zone, face->x, face->y))
             drop(t, i, lost, context);
         else
             i++;
@@ -197,6 +226,14 @@ unsigned fg_tracker_count(const struct fg_tracker *tracker)
 struct fg_track *fg_tracker_at(struct fg_tracker *tracker, unsigned index)
 {
     return &tracker->tracks[index];
+}
+
+unsigned fg_tracker_seen(const struct fg_tracker *tracker)
+{
+    unsigned seen = 0;
+    while (seen < tracker->count && tracker->tracks[seen].missed == 0)
+        seen++;
+    return seen;
 }
 
 void fg_tracker_end(struct fg_tracker *tracker, fg_track_lost lost, void *context)

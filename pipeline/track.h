@@ -12,6 +12,7 @@
 #include "pipeline/detect.h"
 #include "pipeline/face.h"
 #include "pipeline/frame.h"
+#include "pipeline/zone.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,6 +39,7 @@ struct fg_tracker_options {
     float smallest;             // pixels of the smallest face to look for
     unsigned squares_per_frame; // of the first pass; 0: all of them
     unsigned most_missed;       // frames; more of them end a track
+    struct fg_zone zone;        // faces whose middle lies outside are not followed
 };
 
 struct fg_tracker; // one thread at a time
@@ -59,6 +61,7 @@ int fg_tracker_step(struct fg_tracker *tracker, const struct fg_frame *frame, fg
 // shot_ fields are the caller's to write.
 unsigned fg_tracker_count(const struct fg_tracker *tracker);
 struct fg_track *fg_tracker_at(struct fg_tracker *tracker, unsigned index);
+unsigned fg_tracker_seen(const struct fg_tracker *tracker); // in the last frame
 
 // Ends every track (the stream ends).
 void fg_tracker_end(struct fg_tracker *tracker, fg_track_lost lost, void *context);

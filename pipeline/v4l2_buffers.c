@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/wipe.h"
+#include "pipeline/buffer_memory.h"
 #include "pipeline/image.h"
 
 // ---- making them --------------------------------------------------------------------------------
@@ -72,9 +74,12 @@ static void drop_part(const struct fg_v4l2_device *device, struct fg_v4l2_part *
 {
     if (part->bytes)
         device->system->unmap(part->bytes, part->length);
+    if (part->writable)
+        device->system->unmap(part->writable, part->length);
     if (part->dmabuf_fd >= 0)
         close(part->dmabuf_fd);
     part->bytes = NULL;
+    part->writable = NULL;
     part->dmabuf_fd = -1;
 }
 
@@ -190,8 +195,30 @@ void fg_v4l2_buffers_finish(struct fg_v4l2_buffers *buffers)
 
 // ---- streaming ----------------------------------------------------------------------------------
 
+// Through a mapping of its own, of the device itself: a dma-buf is exported for reading alone.
+static bool wipe_part(const struct fg_v4l2_device *device, struct fg_v4l2_part *part,
+                      uint64_t offset)
+{
+    if (!part->writable)
+        part->writable = device->system->map_to_write(device->fd, part->length, offset);
+    if (part->writable)
+        fg_buffer_zero(part->writable, part->length, part->dmabuf_fd);
+    return part->writable != NULL;
+}
+
+static void wipe(struct fg_v4l2_buffers *buffers, unsigned index)
+{
+    struct fg_v4l2_buffer *buffer = &buffers->all[index];
+    bool wiped = true;
+    for (unsigned p = 0; p < buffers->format.n_parts; p++)
+        wiped &= wipe_part(buffers->device, &buffer->parts[p], buffer->offsets[p]);
+    buffers->unwiped += !wiped;
+}
+
 int fg_v4l2_buffers_queue(struct fg_v4l2_buffers *buffers, unsigned index, struct fg_error *err)
 {
+    if (fg_wipes())
+        wipe(buffers, index);
     struct v4l2_plane planes[FG_V4L2_PARTS];
     struct v4l2_buffer buffer = question(buffers, index, planes);
     if (fg_v4l2_is_multiplanar(buffers->device))

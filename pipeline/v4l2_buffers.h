@@ -33,6 +33,7 @@ struct fg_v4l2_buffers {
     bool exported; // as dma-bufs; else the device itself is mapped
     bool uncached; // reading them is slow: copy them once
     bool streaming;
+    uint64_t unwiped; // times that a buffer was queued with its picture although fg_wipes()
 };
 
 // A filled buffer.
@@ -51,7 +52,7 @@ int fg_v4l2_buffers_init(struct fg_v4l2_buffers *buffers, const struct fg_v4l2_d
                          struct fg_error *err);
 void fg_v4l2_buffers_finish(struct fg_v4l2_buffers *buffers); // may be called twice
 
-// Hands a buffer to the driver.
+// Hands a buffer to the driver; while fg_wipes(), overwritten if it can be mapped for writing.
 int fg_v4l2_buffers_queue(struct fg_v4l2_buffers *buffers, unsigned index, struct fg_error *err);
 unsigned fg_v4l2_buffers_queued(const struct fg_v4l2_buffers *buffers);
 

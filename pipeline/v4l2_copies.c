@@ -40,6 +40,13 @@ void fg_v4l2_copies_finish(struct fg_v4l2_copies *copies)
     }
 }
 
+void fg_v4l2_copies_wipe(struct fg_v4l2_copies *copies, unsigned slot)
+{
+    for (unsigned p = 0; p < FG_V4L2_PARTS; p++)
+        if (copies->bytes[slot][p])
+            explicit_bzero(copies->bytes[slot][p], copies->length[p]);
+}
+
 int fg_v4l2_copies_fill(struct fg_v4l2_copies *copies, const struct fg_v4l2_buffers *buffers,
                         const struct fg_v4l2_arrival *arrival, struct fg_frame *frame,
                         uint64_t *copied)
@@ -56,7 +63,7 @@ int fg_v4l2_copies_fill(struct fg_v4l2_copies *copies, const struct fg_v4l2_buff
         const struct fg_v4l2_extent *extent = &arrival->extents[p];
         uint8_t *bytes = copies->bytes[frame->slot][p];
         memcpy(bytes + extent->offset, from[p].bytes + extent->offset, extent->length);
-        to[p] = (struct fg_v4l2_part){bytes, copies->length[p], -1};
+        to[p] = (struct fg_v4l2_part){bytes, copies->length[p], -1, NULL};
         *copied += extent->length;
     }
     fg_frame_read_end(&seen);

@@ -21,6 +21,7 @@ struct fg_v4l2_copies { // zeroed: none
 // Memory for as many slots as there are buffers. 0, -ENOMEM; then too, finish frees what there is.
 int fg_v4l2_copies_init(struct fg_v4l2_copies *copies, const struct fg_v4l2_buffers *buffers);
 void fg_v4l2_copies_finish(struct fg_v4l2_copies *copies); // wipes
+void fg_v4l2_copies_wipe(struct fg_v4l2_copies *copies, unsigned slot);
 
 // Copies an arrival into the slot of `frame` and lays the frame out there. Adds to *copied the
 // bytes. 0; negative errno: the buffer's memory cannot be made readable.

@@ -46,6 +46,12 @@ static const uint8_t *kernel_map(int fd, size_t length, uint64_t offset)
     return bytes == MAP_FAILED ? NULL : bytes;
 }
 
+static uint8_t *kernel_map_to_write(int fd, size_t length, uint64_t offset)
+{
+    void *bytes = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+    return bytes == MAP_FAILED ? NULL : bytes;
+}
+
 static void kernel_unmap(const uint8_t *bytes, size_t length)
 {
     munmap((void *)(uintptr_t)bytes, length);
@@ -74,6 +80,7 @@ const struct fg_v4l2_system fg_v4l2_kernel = {
     .close = kernel_close,
     .control = kernel_control,
     .map = kernel_map,
+    .map_to_write = kernel_map_to_write,
     .unmap = kernel_unmap,
     .wait = kernel_wait,
     .is_there = kernel_is_there,

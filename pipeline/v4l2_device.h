@@ -19,8 +19,9 @@ extern "C" {
 struct fg_v4l2_system {
     int (*open)(const char *path); // a descriptor or negative errno; -ENOTTY: no video device
     void (*close)(int fd);
-    int (*control)(int fd, unsigned long request, void *argument); // ioctl(2): 0, negative errno
-    const uint8_t *(*map)(int fd, size_t length, uint64_t offset); // for reading; NULL: no
+    int (*control)(int fd, unsigned long request, void *argument);    // ioctl(2): 0, negative errno
+    const uint8_t *(*map)(int fd, size_t length, uint64_t offset);    // for reading; NULL: no
+    uint8_t *(*map_to_write)(int fd, size_t length, uint64_t offset); // and writing; NULL: no
     void (*unmap)(const uint8_t *bytes, size_t length);
     int (*wait)(struct pollfd *fds, unsigned n, int timeout_ms); // poll(2); negative errno
     bool (*is_there)(const char *path);

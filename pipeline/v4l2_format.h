@@ -43,7 +43,8 @@ const char *fg_v4l2_format_name(const struct fg_v4l2_format *format);
 struct fg_v4l2_part {
     const uint8_t *bytes; // NULL: none
     size_t length;
-    int dmabuf_fd; // -1: none
+    int dmabuf_fd;     // -1: none
+    uint8_t *writable; // the same memory, once it had to be overwritten; NULL: not mapped so
 };
 
 // Where in a part the picture is.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/wipe.h"
 #include "pipeline/embed.h"
 
 struct fg_vision {
@@ -189,5 +190,20 @@ int fg_vision_shot(struct fg_vision *vision, const struct fg_frame *frame,
         return 0;
     }
     fg_quality_unify(&ret->quality, vision->embedder_card.min_norm);
+    return code;
+}
+
+int fg_vision_wipe(struct fg_vision *vision, struct fg_shot *shot, bool all)
+{
+    int code = fg_embed_wipe(vision->embedder);
+    if (fg_accel_wipe(fg_aligner_accel(vision->aligner)) < 0)
+        code = -EIO;
+    if (all && fg_accel_wipe(fg_detector_accel(vision->detector)) < 0)
+        code = -EIO;
+    if (all)
+        fg_sampler_wipe(vision->sampler);
+    if (shot)
+        explicit_bzero(shot, sizeof *shot);
+    fg_wipe_stack();
     return code;
 }

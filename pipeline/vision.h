@@ -64,6 +64,10 @@ int fg_vision_shot(struct fg_vision *vision, const struct fg_frame *frame,
                    const struct fg_face *face, const struct fg_quality_limits *limits,
                    bool mirrored, struct fg_shot *ret);
 
+// Overwrites what the shots so far left in the networks that make vectors; *shot, if given, too.
+// `all`: also what the detector saw last. Takes a run of each network. 0 or -EIO.
+int fg_vision_wipe(struct fg_vision *vision, struct fg_shot *shot, bool all);
+
 #ifdef __cplusplus
 }
 #endif

@@ -575,7 +575,7 @@ static void fake_close(int fd)
     camera->fd = -1;
 }
 
-static const uint8_t *fake_map(int fd, size_t length, uint64_t offset)
+static uint8_t *map(int fd, size_t length, uint64_t offset, int protection)
 {
     if (fd == camera->fd) { // the device: an offset stands for a part
         const uint64_t place = offset / PAGE;
@@ -586,9 +586,19 @@ static const uint8_t *fake_map(int fd, size_t length, uint64_t offset)
             return NULL;
         fd = buffer->fd[(place - 1) % 2];
     }
-    void *bytes = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
+    void *bytes = mmap(NULL, length, protection, MAP_SHARED, fd, 0);
     camera->mapped += bytes != MAP_FAILED;
     return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+static const uint8_t *fake_map(int fd, size_t length, uint64_t offset)
+{
+    return map(fd, length, offset, PROT_READ);
+}
+
+static uint8_t *fake_map_to_write(int fd, size_t length, uint64_t offset)
+{
+    return camera->read_only ? NULL : map(fd, length, offset, PROT_READ | PROT_WRITE);
 }
 
 static void fake_unmap(const uint8_t *bytes, size_t length)
@@ -636,6 +646,7 @@ static const struct fg_v4l2_system fake_system = {
     .close = fake_close,
     .control = fake_control,
     .map = fake_map,
+    .map_to_write = fake_map_to_write,
     .unmap = fake_unmap,
     .wait = fake_wait,
     .is_there = fake_is_there,

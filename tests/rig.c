@@ -208,6 +208,11 @@ void rig_stop_matcher(void)
     fg_child_stop(&matcher);
 }
 
+pid_t rig_matcher(void)
+{
+    return matcher.pid;
+}
+
 void rig_kill_matcher(void)
 {
     kill(matcher.pid, SIGKILL);

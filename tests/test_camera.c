@@ -225,6 +225,12 @@ static void test_bad_arguments(void **state)
             ARGS("--engine", "steam"));
     refused(2, "--engine: engine = armnn:A,,B: must be", ARGS("--engine", "armnn:A,,B"));
     refused(2, "--engine: engine = armnn:: must be", ARGS("--engine", "armnn:"));
+    refused(2, "--zone: zone = 0 0 1: must be four numbers", ARGS("--zone", "0 0 1"));
+    refused(2, "--zone: zone = 0 0 nan 1: must be four numbers", ARGS("--zone", "0 0 nan 1"));
+    refused(2, "--zone: zone = 0.5 0 0.6 1: must lie within", ARGS("--zone", "0.5 0 0.6 1"));
+    refused(2, "--zone: zone = 0 0 0 1: must lie within", ARGS("--zone", "0 0 0 1"));
+    refused(2, "--wake-zone: wake-zone = 0 0 1 1 1: must be", ARGS("--wake-zone", "0 0 1 1 1"));
+    refused(2, "--wake: wake = often: must be", ARGS("--wake", "often"));
     refused(2, "--threads: threads = 0: must be from 1 to 64", ARGS("--threads", "0"));
     refused(2, "--threads: threads = many: not a number", ARGS("--threads", "many"));
     refused(2, "--model-memory: model-memory = -1: must be from 0", ARGS("--model-memory", "-1"));
@@ -521,6 +527,66 @@ static void test_y4m(void **state)
     one_walk("walk.y4m", 640 * 480, 640 * 480 * 3);
 }
 
+// Three faces side by side that stand still.
+static void make_group(void)
+{
+    struct fg_image photo = sample_load(6);
+    struct canvas c = canvas_create(640, 480, 95);
+    FILE *y4m = fopen(in_folder("group.y4m"), "w");
+    assert_non_null(y4m);
+    fprintf(y4m, "YUV4MPEG2 W640 H480 F30:1 Cmono\n");
+    for (int i = 0; i < 3; i++)
+        canvas_face(&c, &photo.frame, &known_faces[18 + i], 130 + 190 * i, 230, 95);
+    for (int i = 0; i < FRAMES; i++) {
+        fprintf(y4m, "FRAME\n");
+        for (int n = 0; n < 640 * 480; n++)
+            fputc(c.rgb[n * 3 + 1], y4m);
+    }
+    assert_int_equal(fclose(y4m), 0);
+    canvas_destroy(&c);
+    fg_image_finish(&photo);
+}
+
+// Runs the program to its end; how many faces its last probe counts.
+static uint32_t count_faces(const char *zone)
+{
+    static struct fg_wire_message w;
+    struct heard h;
+    struct run r;
+    struct fg_message m;
+    uint32_t faces = 0;
+    listen_start(&h);
+    run_start(&r, ARGS("--source", source("group.y4m"), "--models", models_folder(), "--probe",
+                       endpoint, "--lane", "east", "--shot-ms", "20", "--squares", "0",
+                       "--smallest", "60", "--wait-ms", "20000", "--zone", zone));
+    const uint64_t limit = fg_monotonic_ns() + PATIENCE_NS;
+    while (!r.ended && fg_monotonic_ns() < limit) {
+        run_look(&r, 0);
+        if (fg_socket_receive(h.sub, 50, &m) < 0)
+            continue;
+        assert_int_equal(fg_wire_decode(m.parts[1].data, m.parts[1].length, &w, NULL), 0);
+        if (w.head.type != FG_WIRE_PROBE)
+            continue;
+        assert_true(w.probe.faces >= faces);
+        faces = w.probe.faces;
+    }
+    if (run_end(&r) != 0)
+        fail_msg("%s", r.text);
+    listen_end(&h);
+    return faces;
+}
+
+// A probe says how many faces its frame has, with those that were not shot, within the zone.
+static void test_faces_are_counted(void **state)
+{
+    (void)state;
+    need_models();
+    make_group();
+    assert_int_equal(count_faces("0 0 1 1"), 3);
+    assert_int_equal(count_faces("0 0 0.65 1"), 2);
+    assert_int_equal(count_faces("0.65 0.1 0.35 0.9"), 1);
+}
+
 // What the matcher refuses would cost every beat.
 static void test_engine_names_on_the_wire(void **state)
 {
@@ -691,6 +757,7 @@ int main(void)
         cmocka_unit_test(test_bad_sources),
         cmocka_unit_test(test_mjpeg),
         cmocka_unit_test(test_y4m),
+        cmocka_unit_test(test_faces_are_counted),
         cmocka_unit_test(test_engine_names_on_the_wire),
         cmocka_unit_test(test_configuration_without_matcher),
         cmocka_unit_test(test_instance),

@@ -157,7 +157,7 @@ static unsigned charges_due(char ret_id[64])
     const struct fg_json *charges = fg_json_get(answer, "charges");
     unsigned count = (unsigned)fg_json_count(charges);
     if (count > 0)
-        snprintf(ret_id, 64, "%s", fg_json_get_string(fg_json_at(charges, 0), "id", "?"));
+        snprintf(ret_id, 64, "%s", fg_json_get_string(fg_json_at(charges, 0), "charge", "?"));
     fg_json_destroy(answer);
     return count;
 }
@@ -286,7 +286,8 @@ static unsigned headcount(const char *zone)
     struct fg_json *ask = request("headcount");
     fg_json_add_string(ask, "zone", zone);
     struct fg_json *answer = lane_ask(ask);
-    unsigned count = (unsigned)fg_json_get_number(answer, "count", 9999);
+    const struct fg_json *zones = fg_json_get(answer, "zones");
+    unsigned count = (unsigned)fg_json_get_number(fg_json_at(zones, 0), "people", 9999);
     fg_json_destroy(answer);
     return count;
 }

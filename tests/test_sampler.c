@@ -394,6 +394,63 @@ static void test_rect_random(void **state)
     fg_sampler_destroy(NULL);
 }
 
+// Luma alone, to bytes; one byte behind them must stay.
+static void one_grey(struct fg_sampler *sampler, const struct scene *s, const double rect[4])
+{
+    const uint32_t columns = 1 + draw(30), rows = 1 + draw(20);
+    const double step_x = rect[2] / columns, step_y = rect[3] / rows;
+    uint8_t *grey = malloc((size_t)columns * rows + 1);
+    assert_non_null(grey);
+    grey[(size_t)columns * rows] = 77;
+    assert_int_equal(
+        fg_sample_grey(sampler, &s->frame, rect[0], rect[1], rect[2], rect[3], columns, rows, grey),
+        0);
+    for (uint32_t y = 0; y < rows; y++) {
+        for (uint32_t x = 0; x < columns; x++) {
+            const double px[2] = {rect[0] + x * step_x, step_x},
+                         py[2] = {rect[1] + y * step_y, step_y};
+            double sum[3] = {0}, in[3] = {0};
+            for (unsigned c = 0; c < (s->format == RGB ? 3u : 1u); c++)
+                sum[c] = weighted(s, c, px, py, &in[c]);
+            double want = sum[0];
+            if (s->format == RGB)
+                want = .299 * sum[0] + .587 * sum[1] + .114 * sum[2];
+            else if (is_yuv(s) && !s->frame.full_range)
+                want = (sum[0] - 16 * in[0]) * 255 / 219;
+            if (!(fabs(grey[(size_t)y * columns + x] - clamp(want)) < 0.52))
+                fail_msg("pixel %u, %u: %u, not %g", x, y, grey[(size_t)y * columns + x], want);
+        }
+    }
+    assert_int_equal(grey[(size_t)columns * rows], 77);
+    free(grey);
+}
+
+static void test_grey(void **state)
+{
+    (void)state;
+    struct fg_sampler *sampler = NULL;
+    assert_int_equal(fg_sampler_create(&sampler), 0);
+    for (int i = 0; i < 270; i++) {
+        struct scene s = scene_create(i % N_FORMATS, 1 + draw(45), 1 + draw(40), draw(2));
+        double rect[4];
+        for (int k = 0; k < 3; k++) {
+            draw_rect(&s.frame, rect);
+            one_grey(sampler, &s, rect);
+            one_rect(sampler, &s, rect); // in turns with tensors: scratch memory is shared
+        }
+        scene_destroy(&s);
+    }
+    fg_sampler_wipe(sampler);
+    struct scene s = scene_create(NV12, 40, 30, true);
+    const double whole[4] = {0, 0, 40, 30};
+    one_grey(sampler, &s, whole);
+    uint8_t grey;
+    assert_int_equal(fg_sample_grey(sampler, &s.frame, 0, 0, 0, 30, 1, 1, &grey), -EINVAL);
+    assert_int_equal(fg_sample_grey(sampler, &s.frame, 0, 0, 40, INFINITY, 1, 1, &grey), -EINVAL);
+    scene_destroy(&s);
+    fg_sampler_destroy(sampler);
+}
+
 // The sampler's memory is used again for frames and tensors of other sizes.
 static void test_rect_sizes_change(void **state)
 {
@@ -820,15 +877,22 @@ static const struct {
     const char *name;
     void (*run)(void **state);
 } each[] = {
-    EACH(test_identity),          EACH(test_ramp),
-    EACH(test_known_colours),     EACH(test_rect_random),
-    EACH(test_rect_sizes_change), EACH(test_affine_random),
-    EACH(test_affine_inside),     EACH(test_mirror),
+    EACH(test_identity),
+    EACH(test_ramp),
+    EACH(test_grey),
+    EACH(test_known_colours),
+    EACH(test_rect_random),
+    EACH(test_rect_sizes_change),
+    EACH(test_affine_random),
+    EACH(test_affine_inside),
+    EACH(test_mirror),
     EACH(test_affine_far_away), // those after this one compare with C
-    EACH(test_rects_agree),       EACH(test_tall_rects_agree),
-    EACH(test_affines_agree),     EACH(test_crops_agree),
+    EACH(test_rects_agree),
+    EACH(test_tall_rects_agree),
+    EACH(test_affines_agree),
+    EACH(test_crops_agree),
 };
-#define N_IN_C 9
+#define N_IN_C 10
 #define N_EACH (sizeof each / sizeof *each)
 
 int main(void)

@@ -71,7 +71,7 @@ static void on_lost(void *context, const struct fg_track *track)
 // A tracker that has just seen `faces` faces side by side.
 static struct fg_tracker *tracker_with(struct canvas *c, const struct fg_image *photo, int faces)
 {
-    const struct fg_tracker_options options = {60, 0, 6};
+    const struct fg_tracker_options options = {.smallest = 60, .most_missed = 6};
     struct fg_tracker *tracker = NULL;
     *c = canvas_create(720, 480, 95);
     for (int i = 0; i < faces; i++)

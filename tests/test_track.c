@@ -356,12 +356,36 @@ static void test_frame_size_changes(void **state)
     walk_end(&w);
 }
 
+// Faces beside the zone are nobody; who leaves it is lost.
+static void test_zone(void **state)
+{
+    (void)state;
+    if (!vision)
+        skip();
+    const struct fg_tracker_options options = {
+        .smallest = 60, .most_missed = 6, .zone = {.x = 0.25, .width = 0.5, .height = 1}};
+    struct walk w;
+    walk_start(&w, 960, 480, &options); // the zone: from 240 to 720
+    for (int x = 120; x < 960; x += 20) {
+        const bool inside = x > 240 && x < 720;
+        clear(&w);
+        draw(&w, 18, x, 220, 120);
+        draw(&w, 19, 840, 220, 120);
+        step(&w);
+        if (abs(x - 240) > 40 && abs(x - 720) > 40) // the detector's box is not ours to the pixel
+            assert_int_equal(fg_tracker_seen(w.tracker), inside);
+    }
+    assert_int_equal(w.n_lost, 1);
+    assert_int_equal(w.lost[0], 1);
+    walk_end(&w);
+}
+
 static void test_more_than_fit(void **state)
 {
     (void)state;
     if (!vision)
         skip();
-    const struct fg_tracker_options options = {60, 0, 6};
+    const struct fg_tracker_options options = {.smallest = 60, .most_missed = 6};
     struct walk w;
     walk_start(&w, 1600, 1300, &options); // 8 x 6 faces
     for (int i = 0; i < 48; i++)
@@ -385,7 +409,7 @@ int main(void)
         cmocka_unit_test(test_two_become_one),       cmocka_unit_test(test_doubles),
         cmocka_unit_test(test_uneven_times),         cmocka_unit_test(test_a_sudden_stop),
         cmocka_unit_test(test_squares_take_turns),   cmocka_unit_test(test_frame_size_changes),
-        cmocka_unit_test(test_more_than_fit),
+        cmocka_unit_test(test_zone),                 cmocka_unit_test(test_more_than_fit),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
