@@ -10,6 +10,8 @@
 #
 #   make bench-index     the index beside FAISS and hnswlib; a quarter of an hour and more
 #   make check-index-million  a million searches compared with the exhaustive scan
+#   make check-profiles  the gates' profiles and pages alone; make check-charges: a fare gate under
+#                        a thousand kill -9
 #   make check-arm64     the tests and a photograph on emulated arm64, against this machine's
 #   make check-debian13  the same with Debian 13's packages; make engine-table prints both
 #   make check-vm        the packages in an emulated machine with cameras; make check-vm-short
@@ -164,7 +166,8 @@ TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
 .PHONY: FORCE all examples po setup demo demo-run check check-run check-arm64 check-debian13 check-there \
   photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel \
-  bench-gallery bench-index bench-pipeline bench-sampler check-index-million fuzz install \
+  bench-gallery bench-index bench-pipeline bench-sampler check-charges check-index-million check-profiles \
+  check-profiles-run fuzz install \
   uninstall deb check-deb clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -221,8 +224,8 @@ po:
 	    po/$$language.po po/facegate.pot; \
 	  printf '%s: ' $$language; msgfmt --check --statistics -o /dev/null po/$$language.po 2>&1; done
 
-# What each program is made of says who knows whom; archives stand in link order.
-# Its free and realloc wipe; a sanitizer brings its own.
+# What each program is made of says who knows whom; archives stand in link order. Where nothing may
+# be kept, free and realloc wipe; a sanitizer brings its own.
 WIPE_FREE := $(if $(SAN),,$(BUILD)/obj/common/wipe_free.o)
 $(BUILD)/facegate-camera: $(BUILD)/obj/pipeline/camera.o $(WIPE_FREE) \
   $(call archives,PIPELINE ACCEL COMMON)
@@ -234,7 +237,8 @@ $(BUILD)/facegate-portrait: $(BUILD)/obj/pipeline/portrait_check.o \
 	$(call say,LINK,$@)
 	$(call link)
 
-$(BUILD)/facegate-matcher: $(BUILD)/obj/matcher/matcher.o $(call archives,MATCHER COMMON)
+$(BUILD)/facegate-matcher: $(BUILD)/obj/matcher/matcher.o $(WIPE_FREE) \
+  $(call archives,MATCHER COMMON)
 	$(call say,LINK,$@)
 	$(call link)
 
@@ -302,6 +306,22 @@ check-run: $(PROGRAMS) $(HELPERS) $(CATALOGUES) $(BUILD)/footage $(TEST_PROGRAMS
 	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) ASAN_OPTIONS=detect_leaks=1 \
 	  TSAN_OPTIONS="suppressions=tests/tsan.supp halt_on_error=1" \
 	  tests/run.sh $(BUILD)/results $(TEST_PROGRAMS) $(SCRIPTS:%=tests/check_%.sh)
+
+# The gates' profiles and their pages alone.
+PROFILE_TESTS := profile profiles pass policy rules passages lanes claim
+check-profiles: setup
+	+@$(MAKE) --no-print-directory check-profiles-run
+
+check-profiles-run: $(PROGRAMS) $(HELPERS) $(CATALOGUES) $(BUILD)/footage \
+  $(PROFILE_TESTS:%=$(BUILD)/tests/test_%)
+	@FACEGATE_BUILD=$(BUILD) JOBS=$(JOBS) tests/run.sh $(BUILD)/results-profiles \
+	  $(PROFILE_TESTS:%=$(BUILD)/tests/test_%) tests/check_pages.sh
+
+# A fare gate under a thousand kill -9: half an hour.
+check-charges: setup
+	+@$(MAKE) --no-print-directory all $(BUILD)/tests/test_charges
+	@FACEGATE_BUILD=$(BUILD) FACEGATE_KILLS=1000 TEST_SECONDS=5400 \
+	  tests/run.sh $(BUILD)/results-charges $(BUILD)/tests/test_charges
 
 # A million searches of simulated people against the exhaustive scan.
 check-index-million: setup

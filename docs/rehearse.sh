@@ -32,7 +32,7 @@ trap rehearsal_over EXIT
 rehearse() {
     sed "s|/run/facegate/firms|$FACEGATE_HOME/firms|" "$1" >"$FACEGATE_HOME/profile.ini"
     shift
-    mkdir "$FACEGATE_HOME/profile.ini.d"
+    mkdir -p "$FACEGATE_HOME/profile.ini.d"
     cp profiles/attended.conf "$FACEGATE_HOME/profile.ini.d"
     facegate-matcher --gallery "$FACEGATE_HOME/gallery" --key "$FACEGATE_HOME/master.key" --make-key \
         --profile "$FACEGATE_HOME/profile.ini" --model models/mobilefacenet.card \
@@ -71,6 +71,6 @@ gate() {
 }
 
 walk() {
-    echo >"$FACEGATE_HOME/beam-$1"
+    echo 1<>"$FACEGATE_HOME/beam-$1" # not blocked by a gate that is gone
     sleep 1
 }

@@ -335,6 +335,8 @@ static struct fg_verdict why_denied(struct fg_decide *d, const struct fg_track *
     const struct fg_lane_rules *rules = fg_policy_lane(&d->policy, t->lane);
     const char *subject = NULL;
     float score = 1;
+    if (t->held[0] && t->retry) // recognised, and gone before what was missing came
+        return simply(t->retry);
     if (d->by_claim)
         return simply(FG_WHY_OTHER_FACE);
     if (threshold(d, t->lane, realtime_s, &score) < 0)

@@ -52,9 +52,9 @@ struct fg_passage_record {
     char lane[FG_WIRE_NAME], subject[FG_SUBJECT_ID];
     uint64_t t_ns; // CLOCK_REALTIME of the admission
     uint64_t t_settled_ns;
-    uint32_t crossings;                     // PASSED heard, repetitions of a report not counted
+    uint32_t crossings;                  // PASSED heard, repetitions of a report not counted
     uint64_t crossing_boot, crossing_ns; // the clock and time of the last PASSED: its event
-    uint8_t charge[FG_CHARGE_ID];           // zero: none
+    uint8_t charge[FG_CHARGE_ID];        // zero: none
 };
 // get: -ENOENT. put makes or replaces, and keeps the orders by subject and by lane.
 int fg_ledger_passage_get(struct fg_ledger *l, uint64_t run, uint64_t decision,

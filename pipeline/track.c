@@ -171,7 +171,9 @@ static int look_for_new(struct fg_tracker *t, const struct fg_frame *frame)
     unsigned turns = t->options.squares_per_frame;
     if (turns == 0 || turns > t->n_squares)
         turns = t->n_squares;
-    for (; turns > 0; turns--) {
+    const unsigned before = t->count;
+    // With a new face come the others of the picture: whoever is told of it is told how many.
+    for (unsigned turn = 0; turn < t->n_squares && (turn < turns || t->count > before); turn++) {
         struct fg_face faces[FG_TRACKS_MAX];
         const struct fg_square *square = &t->squares[t->next_square];
         t->next_square = (t->next_square + 1) % t->n_squares;

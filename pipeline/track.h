@@ -37,7 +37,7 @@ struct fg_track {
 
 struct fg_tracker_options {
     float smallest;             // pixels of the smallest face to look for
-    unsigned squares_per_frame; // of the first pass; 0: all of them
+    unsigned squares_per_frame; // of the first pass, all of them with a new face; 0: always all
     unsigned most_missed;       // frames; more of them end a track
     struct fg_zone zone;        // faces whose middle lies outside are not followed
 };

@@ -5,6 +5,8 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
+# Debian's own Python, where another stands before it.
+python3 -c 'import zmq' 2>/dev/null || PATH=/usr/bin:$PATH
 if ! python3 -c 'import zmq' 2>/dev/null; then
     echo 'skip pages: python3-zmq is not installed'
     exit 0

@@ -49,7 +49,7 @@ struct fake_v4l2 {
     uint32_t padding;          // bytes after each row
     uint32_t quantization, colorspace;
     bool no_export, no_rate, no_events, uncached;
-    bool read_only; // buffers can't be mapped for writing
+    bool read_only;                      // buffers can't be mapped for writing
     const struct fake_control *controls; // the end: no id
     // Called after each request with the honest code and answer; may change both.
     int (*lie)(struct fake_v4l2 *fake, unsigned long request, void *argument, int code);

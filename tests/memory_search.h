@@ -22,8 +22,8 @@ struct memory_image {
     size_t n_parts, bytes;
 };
 
-// Stops the process (all of its threads), reads its memory, and lets it go on. Mappings of files whose name contains
-// `leave_out` are not read. 0 or negative errno.
+// Stops the process (all of its threads), reads its memory, and lets it go on. Mappings of files
+// whose name contains `leave_out` are not read. 0 or negative errno.
 int memory_read(pid_t pid, const char *leave_out, struct memory_image *ret);
 void memory_free(struct memory_image *image);
 

@@ -22,7 +22,7 @@ void rig_start_matcher(void); // with profiles/demo.ini, and waits until it answ
 // `more`: further words of its command line, NULL at the end; may be NULL.
 void rig_start_matcher_with(const char *profile, const char *const *more);
 void rig_stop_matcher(void);
-pid_t rig_matcher(void); // 0: it does not run
+pid_t rig_matcher(void);     // 0: it does not run
 void rig_kill_matcher(void); // as a power cut would
 
 // The path of a built program; valid until the next call.

@@ -328,7 +328,8 @@ static void step_aside(void)
 {
     static struct fg_wire_message m;
     m.head = (struct fg_wire_head){.type = FG_WIRE_NOTICE, .source = "camera", .lane = "1"};
-    m.notice = (struct fg_wire_notice){.track = track++, .reason = FG_REASON_TRACK_LOST};
+    m.notice = (struct fg_wire_notice){.track = track, .reason = FG_REASON_TRACK_LOST};
+    track++;
     publish(&m);
 }
 

@@ -602,7 +602,7 @@ static void test_bad_files(void **state)
     start_fails("matcher.ini", "[matcher]\ngallery = /tmp/x\n", 78, "--profile");
     start_fails("profile.ini", PROFILE "fpir = 0.01\n", 78, "either fmr or fpir");
     start_fails("profile.ini", "[profile]\nname = p\nmode = vault\nliveness = attended\nfmr=1e-4\n",
-                78, "mode = identify");
+                78, "facegate pass keygen makes one");
     start_fails("profile.ini",
                 "[profile]\nname = p\nmode = identify\nliveness = required\nfmr=1e-4\n", 78,
                 "liveness = attended");

@@ -34,6 +34,7 @@ static char work[] = "/tmp/facegate-test-XXXXXX"; // the working directory and T
 static char program[4096], models[4096];
 static bool seeing; // the models are there
 static struct fg_vision *vision;
+static int home;                  // where it was started: results are named from there
 static struct fg_image photos[7]; // of models/sampleN.jpg
 
 static int open_all(void **state)
@@ -49,6 +50,7 @@ static int open_all(void **state)
         photos[i] = sample_load(i);
     vision = seeing ? vision_open() : NULL;
     setenv("TMPDIR", work, 1);
+    home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return chdir(work);
 }
 
@@ -58,7 +60,7 @@ static int close_all(void **state)
     fg_vision_close(vision);
     for (int i = 1; i < 7; i++)
         fg_image_finish(&photos[i]);
-    return chdir("/") < 0 ? -1 : rmdir(work); // fails when a file was left
+    return fchdir(home) < 0 ? -1 : rmdir(work); // fails when a file was left
 }
 
 #define NEED_MODELS                                                                                \

@@ -404,12 +404,18 @@ static void test_more_than_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_keeps_its_number), cmocka_unit_test(test_two_pass_each_other),
-        cmocka_unit_test(test_gone_and_back),        cmocka_unit_test(test_swap_in_place),
-        cmocka_unit_test(test_two_become_one),       cmocka_unit_test(test_doubles),
-        cmocka_unit_test(test_uneven_times),         cmocka_unit_test(test_a_sudden_stop),
-        cmocka_unit_test(test_squares_take_turns),   cmocka_unit_test(test_frame_size_changes),
-        cmocka_unit_test(test_zone),                 cmocka_unit_test(test_more_than_fit),
+        cmocka_unit_test(test_one_keeps_its_number),
+        cmocka_unit_test(test_two_pass_each_other),
+        cmocka_unit_test(test_gone_and_back),
+        cmocka_unit_test(test_swap_in_place),
+        cmocka_unit_test(test_two_become_one),
+        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_uneven_times),
+        cmocka_unit_test(test_a_sudden_stop),
+        cmocka_unit_test(test_squares_take_turns),
+        cmocka_unit_test(test_frame_size_changes),
+        cmocka_unit_test(test_zone),
+        cmocka_unit_test(test_more_than_fit),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
