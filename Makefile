@@ -126,11 +126,12 @@ BENCH_OF_INDEX := crew engines field flat flat_kernels large later race report r
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn base45 board bus calendar camera capture card charges choice claim client \
-         conf control decide detect document drain engine footage forget frame fsck gallery \
-         gate gate_conf graph image index index_kernels jp2 jpeg_window json keep_nothing lane \
-         lanes ledger libcamera matcher notify pass passages played_camera policy portrait \
-         profile profiles qr quality reports roster rules sampler seal shot simulate source \
-         subject swap tally tflite token token_keys tools track v4l2 verdict wire words
+         code conf control decide detect document drain duty engine footage forget frame fsck \
+         gallery gate gate_conf graph image index index_kernels jp2 jpeg_window json \
+         keep_nothing lane lanes ledger libcamera matcher notify pass passages played_camera \
+         policy portrait profile profiles qr quality reports roster rules sampler seal shot \
+         simulate source subject swap tally tflite token token_keys tools track v4l2 verdict \
+         wire words
 SCRIPTS      := examples gate setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim conf control \
@@ -138,8 +139,9 @@ TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim 
                 index_kernels jp2 jpeg_window json lane lanes libcamera notify passages \
                 played_camera policy qr quality reports roster rules sampler seal shot simulate \
                 source subject tflite token token_keys v4l2 verdict wire words
-TEST_HELPERS := code_scene dg2_maker fake_v4l2 jp2_maker lane_rig memory_search operators \
-                played_chip qr_matrix quantise reference rig small_model tflite_builder
+TEST_HELPERS := code_scene code_tries dg2_maker fake_v4l2 jp2_maker lane_rig memory_search \
+                operators played_chip played_lane qr_matrix quantise reference rig small_model \
+                tflite_builder
 # What is outside of the emulated machine, and what runs in it.
 VM_USB       := usb_device usb_program usb_redir
 VM_CAMERA    := $(VM_USB) uvc_camera uvc_descriptors uvc_device uvc_film uvc_modes uvc_stream
@@ -166,7 +168,8 @@ TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
 .PHONY: FORCE all examples po setup demo demo-run check check-run check-arm64 check-debian13 check-there \
   photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel \
-  bench-gallery bench-index bench-pipeline bench-sampler check-charges check-index-million check-profiles \
+  bench-code bench-gallery bench-index bench-pipeline bench-sampler check-charges \
+  check-index-million check-profiles \
   check-profiles-run fuzz install \
   uninstall deb check-deb clean
 .DELETE_ON_ERROR:
@@ -412,7 +415,7 @@ build/vm/stills: $(BUILD)/obj/tests/vm/stills.o $(call archives,DEMO TOOLS PIPEL
 
 # ---- figures: each bench prints a table and leaves build/bench/NAME.json -----------------------
 ORT := onnxruntime-node@1.20.1
-bench: bench-accel bench-pipeline bench-sampler bench-gallery bench-index
+bench: bench-accel bench-pipeline bench-sampler bench-code bench-gallery bench-index
 
 bench-accel:
 	@tools/setup.sh bench
@@ -429,6 +432,10 @@ bench-sampler:
 	@tools/setup.sh bench
 	+@$(MAKE) --no-print-directory build/bench/bench_sampler
 	@build/bench/bench_sampler
+
+bench-code: setup
+	+@$(MAKE) --no-print-directory build/bench/bench_code
+	@build/bench/bench_code
 
 bench-gallery: setup
 	+@$(MAKE) --no-print-directory all build/bench/bench_gallery
@@ -447,6 +454,7 @@ $(BUILD)/bench/bench_index: $(BENCH_OF_INDEX:%=$(BUILD)/obj/bench/%.o)
 $(BUILD)/bench/bench_index: LIBS += -lfaiss -lopenblas -lgomp
 $(BUILD)/bench/bench_sampler: $(BUILD)/obj/bench/plain.o
 $(BUILD)/bench/bench_sampler: LIBS += -lyuv
+$(BUILD)/bench/bench_code: $(addprefix $(BUILD)/obj/tests/,code_scene.o code_tries.o qr_matrix.o)
 $(BUILD)/bench/bench_%: $(BUILD)/obj/bench/bench_%.o $(call objects,BENCH) \
   $(BUILD)/obj/tests/reference.o $(call archives,DEMO TOOLS PIPELINE ACCEL MATCHER COMMON)
 	$(call say,LINK,$@)

@@ -19,11 +19,12 @@
 #define RECENT      8 // codes: more than people hold up in a second
 
 struct fg_code_reader {
-    zbar_image_scanner_t *scanner;
+    zbar_image_scanner_t *scanner; // NULL: to be made anew
     struct fg_sampler *sampler;
     uint8_t *grey;
     size_t capacity;
     uint64_t t_look_ns, took_ns;
+    bool half; // the next look
     struct {
         uint64_t digest, t_ns; // 0: none
     } recent[RECENT];
@@ -127,7 +128,9 @@ static int reserve(struct fg_code_reader *r, size_t bytes)
 static int scan(struct fg_code_reader *r, uint32_t width, uint32_t height, uint64_t now_ns,
                 fg_code_found found, void *context)
 {
-    zbar_image_t *image = zbar_image_create();
+    if (!r->scanner)
+        r->scanner = make_scanner();
+    zbar_image_t *image = r->scanner ? zbar_image_create() : NULL;
     if (!image)
         return -ENOMEM;
     zbar_image_set_format(image, zbar_fourcc('Y', '8', '0', '0'));
@@ -146,13 +149,24 @@ static int scan(struct fg_code_reader *r, uint32_t width, uint32_t height, uint6
     return n < 0 ? -ENOMEM : 0;
 }
 
+// Faces were in what was looked at, and the scanner holds what it read until its next look.
+static void wipe(struct fg_code_reader *r)
+{
+    explicit_bzero(r->grey, r->capacity);
+    fg_sampler_wipe(r->sampler);
+    zbar_image_scanner_destroy(r->scanner); // freed, and so overwritten
+    r->scanner = NULL;
+    fg_wipe_stack();
+}
+
 int fg_code_look(struct fg_code_reader *reader, const struct fg_frame *frame, uint64_t now_ns,
                  fg_code_found found, void *context)
 {
     struct fg_code_reader *r = reader;
     const uint64_t start = fg_monotonic_ns();
     const uint32_t longer = frame->width > frame->height ? frame->width : frame->height;
-    const double share = longer > LONGER_SIDE ? LONGER_SIDE / longer : 1;
+    const double side = r->half ? LONGER_SIDE / 2 : LONGER_SIDE;
+    const double share = longer > side ? side / longer : 1;
     const uint32_t width = (uint32_t)(frame->width * share + 0.5);
     const uint32_t height = (uint32_t)(frame->height * share + 0.5);
     int code = width && height ? reserve(r, (size_t)width * height) : -EINVAL;
@@ -161,10 +175,9 @@ int fg_code_look(struct fg_code_reader *reader, const struct fg_frame *frame, ui
                               r->grey);
     if (code == 0)
         code = scan(r, width, height, now_ns, found, context);
-    if (fg_wipes() && r->grey) { // faces were in it too
-        explicit_bzero(r->grey, r->capacity);
-        fg_sampler_wipe(r->sampler);
-    }
+    if (fg_wipes() && r->grey && r->scanner)
+        wipe(r);
+    r->half = !r->half;
     r->t_look_ns = now_ns;
     r->took_ns = fg_monotonic_ns() - start;
     return code;

@@ -109,6 +109,10 @@ static void on_code(void *context, const uint8_t *bytes, size_t length)
     memcpy(d->message.token.bytes, bytes, length);
     send(d, FG_WIRE_TOKEN_READ);
     explicit_bzero(d->message.token.bytes, length);
+    if (!d->state.keep_nothing)
+        return;
+    d->message.blank.length = FG_WIRE_BLANK_MAX;
+    send(d, FG_WIRE_BLANK);
 }
 
 int fg_duty_read_codes(struct fg_duty *duty, const struct fg_frame *frame, struct fg_error *err)

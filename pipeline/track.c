@@ -166,25 +166,34 @@ static void note_size(struct fg_tracker *t, const struct fg_frame *frame)
     lay_squares(t);
 }
 
+static int look_at_next_square(struct fg_tracker *t, const struct fg_frame *frame)
+{
+    struct fg_face faces[FG_TRACKS_MAX];
+    const struct fg_square *square = &t->squares[t->next_square];
+    t->next_square = (t->next_square + 1) % t->n_squares;
+    int n = fg_detect_square(t->detector, frame, square, faces, FG_TRACKS_MAX);
+    for (int i = 0; i < n; i++) {
+        int code = add_new(t, frame, &faces[i]);
+        if (code < 0)
+            return code;
+    }
+    return n < 0 ? n : 0;
+}
+
+// Where one is new there may be two: then all squares are looked at, so that the first probe counts
+// those who came together.
 static int look_for_new(struct fg_tracker *t, const struct fg_frame *frame)
 {
+    const unsigned before = t->count;
     unsigned turns = t->options.squares_per_frame;
     if (turns == 0 || turns > t->n_squares)
         turns = t->n_squares;
-    const unsigned before = t->count;
-    // With a new face come the others of the picture: whoever is told of it is told how many.
-    for (unsigned turn = 0; turn < t->n_squares && (turn < turns || t->count > before); turn++) {
-        struct fg_face faces[FG_TRACKS_MAX];
-        const struct fg_square *square = &t->squares[t->next_square];
-        t->next_square = (t->next_square + 1) % t->n_squares;
-        int n = fg_detect_square(t->detector, frame, square, faces, FG_TRACKS_MAX);
-        for (int i = 0; i < n; i++) {
-            int code = add_new(t, frame, &faces[i]);
-            if (code < 0)
-                return code;
-        }
-        if (n < 0)
-            return n;
+    for (unsigned looked = 0; looked < turns; looked++) {
+        int code = look_at_next_square(t, frame);
+        if (code < 0)
+            return code;
+        if (t->count > before)
+            turns = t->n_squares;
     }
     return 0;
 }

@@ -2,8 +2,9 @@
 // Tracks: one number for one face for as long as it can be followed.
 //
 // Each frame every track is looked for where its motion says it should be, by a second pass
-// alone; the squares of the first pass take turns to find new faces. A track that two people
-// pass on to each other is the matcher's to notice (their vectors disagree).
+// alone; the squares of the first pass take turns to find new faces, and where one is new all of
+// them are looked at. A track that two people pass on to each other is the matcher's to notice
+// (their vectors disagree).
 #ifndef FG_TRACK_H
 #define FG_TRACK_H
 

@@ -158,7 +158,10 @@ static const char *program(const char *name)
 
 const char *rig_program(const char *name)
 {
-    return program(name);
+    assert_true(n_paths < PATHS);
+    paths[n_paths] = strdup(program(name));
+    assert_non_null(paths[n_paths]);
+    return paths[n_paths++];
 }
 
 void rig_start_matcher(void)

@@ -25,7 +25,7 @@ void rig_stop_matcher(void);
 pid_t rig_matcher(void);     // 0: it does not run
 void rig_kill_matcher(void); // as a power cut would
 
-// The path of a built program; valid until the next call.
+// The path of a built program; valid until rig_close.
 const char *rig_program(const char *name);
 
 // A path in the folder; valid until rig_close.

@@ -285,6 +285,24 @@ static void test_document_of_another(void **state)
     assert_int_equal(world.dismissals, 1);
 }
 
+// The answer about a document that is gone never comes: the next one is asked about.
+static void test_document_after_document(void **state)
+{
+    (void)state;
+    begin(FG_MODE_PORTRAIT);
+    world.comparing = true;
+    bring_document("check-1");
+    probe(1, owner());
+    fg_decide_give_up(decide, "lane", "matcher_busy", now_ns, NOW_S);
+    bring_document("check-2");
+    assert_int_equal(world.compares, 2);
+    bring_document("check-3"); // instead of the second
+    assert_int_equal(world.compares, 3);
+    fg_decide_compared(decide, "lane", true, now_ns, NOW_S);
+    assert_int_equal(seen[n_seen - 1].outcome, FG_ADMIT);
+    assert_string_equal(seen[n_seen - 1].subject, "check-3");
+}
+
 static void test_document_given_up(void **state)
 {
     (void)state;
@@ -295,6 +313,85 @@ static void test_document_given_up(void **state)
     expect_last(FG_DENY, "portrait_no_face", 1);
     fg_decide_give_up(decide, "lane", "portrait_no_face", now_ns, NOW_S);
     assert_int_equal(n_seen, 1);
+}
+
+// ---- nothing is kept ---------------------------------------------------------------------------
+
+static void begin_keeping_nothing(enum fg_mode mode)
+{
+    policy.keep_nothing = true;
+    begin(mode);
+}
+
+// The vector of whoever was decided is gone: their next probes are nobody else's.
+static void test_decided_and_forgotten(void **state)
+{
+    (void)state;
+    begin_keeping_nothing(FG_MODE_PASS);
+    token();
+    probe(1, owner());
+    expect_last(FG_ADMIT, "matched", 1);
+    for (unsigned i = 0; i < 9; i++)
+        probe(1, i % 2 ? owner() : stranger(6));
+    assert_int_equal(n_seen, 1);
+    assert_int_equal(fg_decide_counters(decide)->swaps, 0);
+    assert_int_equal(fg_decide_counters(decide)->after_decision, 9);
+}
+
+// Somebody else under the same number is looked at for a claim of their own, not for the same.
+static void test_another_claim_is_somebody_new(void **state)
+{
+    (void)state;
+    begin_keeping_nothing(FG_MODE_PASS);
+    token();
+    probe(1, owner());
+    token(); // held up a little longer
+    probe(1, owner());
+    assert_int_equal(n_seen, 1);
+    pass_time(policy.token_s * 1000); // nobody came for it
+    assert_int_equal(n_seen, 2);
+    snprintf(world.claim.id, sizeof world.claim.id, "serial-2");
+    memcpy(world.claim.vector, stranger(6).at, DIMENSION * sizeof(float));
+    token();
+    probe(1, stranger(6));
+    expect_last(FG_ADMIT, "matched", 3);
+    assert_string_equal(seen[2].subject, "serial-2");
+}
+
+// A fallback closes the track; a claim does not open it again by being brought again.
+static void test_no_more_attempts(void **state)
+{
+    (void)state;
+    begin_keeping_nothing(FG_MODE_PASS);
+    token();
+    while (fg_decide_has_claim(decide, "lane"))
+        probe(1, stranger(6));
+    const unsigned before = n_seen;
+    assert_int_equal(seen[before - 1].outcome, FG_FALLBACK);
+    token();
+    for (unsigned i = 0; i < 9; i++)
+        probe(1, stranger(6));
+    assert_int_equal(n_seen, before);
+}
+
+// A face whose vector went with a claim waits for the next probe, and is asked about then.
+static void test_faces_go_with_the_claim(void **state)
+{
+    (void)state;
+    begin_keeping_nothing(FG_MODE_PORTRAIT);
+    world.comparing = true;
+    bring_document("check-1");
+    probe(1, owner());
+    assert_int_equal(world.compares, 1);
+    fg_decide_give_up(decide, "lane", "portrait_no_face", now_ns, NOW_S);
+    assert_int_equal(n_seen, 1);
+    bring_document("check-2");
+    assert_int_equal(world.compares, 1); // there is no vector to ask about
+    probe(1, owner());
+    assert_int_equal(world.compares, 2);
+    fg_decide_compared(decide, "lane", true, now_ns, NOW_S);
+    expect_last(FG_ADMIT, "matched", 2);
+    assert_string_equal(seen[1].subject, "check-2");
 }
 
 // ---- permission --------------------------------------------------------------------------------
@@ -474,6 +571,11 @@ int main(void)
         TEST(test_document),
         TEST(test_document_of_another),
         TEST(test_document_given_up),
+        TEST(test_document_after_document),
+        TEST(test_decided_and_forgotten),
+        TEST(test_another_claim_is_somebody_new),
+        TEST(test_no_more_attempts),
+        TEST(test_faces_go_with_the_claim),
         TEST(test_denied_by_rule),
         TEST(test_held),
         TEST(test_durable_first),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "common/wipe.h"
 #include "pipeline/frame.h"
 #include "pipeline/mailbox.h"
 
@@ -69,6 +70,36 @@ static void test_last_release_gives_back(void **state)
     assert_ptr_equal(fg_frame_pool_take(pool), frame);
     assert_false(is_readable(fg_frame_pool_fd(pool)));
     fg_frame_release(frame);
+    fg_frame_pool_destroy(pool);
+}
+
+static void count_wipe(void *context, unsigned slot)
+{
+    unsigned *wipes = context;
+    assert_int_equal(slot, 0);
+    ++*wipes;
+}
+
+// By whoever is the last, before the slot is anybody's again.
+static void test_last_release_wipes(void **state)
+{
+    (void)state;
+    struct fg_frame_pool *pool = NULL;
+    unsigned wipes = 0;
+    assert_int_equal(fg_frame_pool_create(1, &pool), 0);
+    fg_frame_pool_set_wipe(pool, count_wipe, &wipes);
+    fg_frame_release(fg_frame_pool_take(pool));
+    assert_int_equal(wipes, 0);
+    fg_wipe_on_free(true);
+    struct fg_frame *frame = fg_frame_pool_take(pool);
+    fg_frame_hold(frame);
+    fg_frame_release(frame);
+    assert_int_equal(wipes, 0);
+    fg_frame_release(frame);
+    assert_int_equal(wipes, 1);
+    fg_wipe_on_free(false);
+    fg_frame_release(fg_frame_pool_take(pool));
+    assert_int_equal(wipes, 1);
     fg_frame_pool_destroy(pool);
 }
 
@@ -481,6 +512,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_sizes),
         cmocka_unit_test(test_last_release_gives_back),
+        cmocka_unit_test(test_last_release_wipes),
         cmocka_unit_test(test_frame_without_pool),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_check_camera_formats),

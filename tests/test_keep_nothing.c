@@ -12,18 +12,20 @@
 
 #include <cmocka.h>
 
-#include "common/bus.h"
 #include "common/card.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/wire.h"
+#include "demo/optics.h"
 #include "matcher/subject.h"
 #include "pipeline/align.h"
 #include "pipeline/embed.h"
 #include "pipeline/source.h"
 #include "pipeline/track.h"
 #include "tests/canvas.h"
+#include "tests/code_scene.h"
 #include "tests/memory_search.h"
+#include "tests/played_lane.h"
 #include "tools/child.h"
 
 #define WIDTH       320u
@@ -35,7 +37,6 @@
 #define RATE        "10"
 #define SMALLEST    60
 #define PATIENCE_NS 60000000000u
-#define PROBES      WITH
 
 enum kind { VECTOR, TEMPLATE, CROP, CROP_BYTES, PICTURE, KINDS };
 static const char *const kind_names[KINDS] = {"the vector", "the template", "the aligned face",
@@ -123,89 +124,27 @@ static int tear_down(void **state)
 
 // ---- the matcher that is played -----------------------------------------------------------------
 
-struct played_matcher {
-    struct fg_bus *bus;
-    struct fg_socket *probes, *lanes;
-    bool keep_nothing;
-    uint64_t sequence, t_said_ns;
-    struct fg_wire_probe heard[PROBES];
-    unsigned n_probes, n_blanks, n_lost;
-};
-
-static void play_start(struct played_matcher *m, bool keep_nothing)
-{
-    struct fg_error err = {""};
-    char endpoint[160];
-    *m = (struct played_matcher){.keep_nothing = keep_nothing};
-    assert_int_equal(fg_bus_create(&m->bus), 0);
-    snprintf(endpoint, sizeof endpoint, "ipc://%s", in_folder("probe.sock"));
-    if (fg_socket_bind(m->bus, FG_SOCKET_SUB, endpoint, 1000, &m->probes, &err) < 0)
-        fail_msg("%s", err.text);
-    assert_int_equal(fg_socket_subscribe(m->probes, "", 0), 0);
-    snprintf(endpoint, sizeof endpoint, "ipc://%s", in_folder("lane.sock"));
-    if (fg_socket_bind(m->bus, FG_SOCKET_PUB, endpoint, 16, &m->lanes, &err) < 0)
-        fail_msg("%s", err.text);
-}
-
-static void play_end(struct played_matcher *m)
-{
-    fg_socket_close(m->probes);
-    fg_socket_close(m->lanes);
-    fg_bus_destroy(m->bus);
-    unlink(in_folder("probe.sock"));
-    unlink(in_folder("lane.sock"));
-}
-
-static void say_lane(struct played_matcher *m)
-{
-    static uint8_t body[FG_WIRE_MAX];
-    static struct fg_wire_message w;
-    const uint64_t now = fg_monotonic_ns();
-    if (now - m->t_said_ns < 50000000u)
-        return;
-    m->t_said_ns = now;
-    w.head = (struct fg_wire_head){.type = FG_WIRE_LANE,
-                                   .lane = "east",
-                                   .source = "matcher",
-                                   .session = 7,
-                                   .sequence = ++m->sequence,
-                                   .t_capture_ns = now,
-                                   .t_publish_ns = now,
-                                   .boot = fg_boot_number()};
-    w.lane = (struct fg_wire_lane){.awake = 1, .keep_nothing = m->keep_nothing};
-    const int length = fg_wire_encode(&w, body, NULL);
-    assert_true(length > 0);
-    const struct fg_part parts[] = {{"east", 5}, {body, (size_t)length}};
-    fg_socket_send(m->lanes, parts, 2);
-}
-
-static void hear(struct played_matcher *m)
-{
-    static struct fg_wire_message w;
-    struct fg_message message;
-    while (fg_socket_receive(m->probes, 20, &message) == 0) {
-        assert_int_equal(message.count, 2);
-        assert_int_equal(fg_wire_decode(message.parts[1].data, message.parts[1].length, &w, NULL),
-                         0);
-        say_lane(m);
-        if (w.head.type == FG_WIRE_PROBE && m->n_probes < PROBES)
-            m->heard[m->n_probes++] = w.probe;
-        m->n_blanks += w.head.type == FG_WIRE_BLANK;
-        m->n_lost += w.head.type == FG_WIRE_NOTICE && w.notice.reason == FG_REASON_TRACK_LOST;
-    }
-    say_lane(m);
-}
-
-static void play_until_lost(struct played_matcher *m, struct fg_child *camera)
+static void play_until(const unsigned *count, unsigned wanted, struct played_lane *l,
+                       struct fg_child *camera)
 {
     const uint64_t limit = fg_monotonic_ns() + PATIENCE_NS;
-    while (m->n_lost == 0 && fg_monotonic_ns() < limit && !fg_child_ended(camera))
-        hear(m);
-    assert_int_equal(m->n_lost, 1);
-    assert_true(m->n_probes > 0);
-    const uint64_t soon = fg_monotonic_ns() + 500000000u; // half of the second that it may take
-    while (fg_monotonic_ns() < soon)
-        hear(m);
+    while (*count < wanted && fg_monotonic_ns() < limit && !fg_child_ended(camera))
+        played_lane_hear(l, 10);
+    assert_true(*count >= wanted);
+}
+
+// Until the person has gone, or the lane, which is put to sleep before them; and half of the second
+// that wiping may take.
+static void play_until_lost(struct played_lane *l, struct fg_child *camera, bool sleeps)
+{
+    play_until(&l->n_probes, sleeps ? 2 : 1, l, camera);
+    if (sleeps) {
+        l->says.awake = 0;
+        played_lane_say(l, true);
+    }
+    play_until(&l->n_lost, 1, l, camera);
+    played_lane_hear(l, 500);
+    assert_int_equal(l->n_lost, 1);
 }
 
 // ---- the same again, here: what there was to be wiped -------------------------------------------
@@ -323,7 +262,7 @@ static void add_shot(struct memory_runs *runs, struct eyes *e, const struct fg_f
         add_picture(runs, frame, face);
 }
 
-static void see_again(const char *footage, const struct played_matcher *m, struct memory_runs *runs)
+static void see_again(const char *footage, const struct played_lane *l, struct memory_runs *runs)
 {
     static struct traced traced[BEFORE + WITH + AFTER];
     const size_t n = read_trace(traced, sizeof traced / sizeof *traced);
@@ -341,10 +280,10 @@ static void see_again(const char *footage, const struct played_matcher *m, struc
             continue; // displaced, there
         frame->t_capture_ns = traced[i].t_capture_ns;
         assert_int_equal(fg_tracker_step(e.tracker, frame, ignore_lost, NULL), 0);
-        if (traced[i++].probe && probes < m->n_probes)
-            add_shot(runs, &e, frame, &m->heard[probes++]);
+        if (traced[i++].probe && probes < l->n_probes)
+            add_shot(runs, &e, frame, &l->probed[probes++]);
     }
-    assert_int_equal(probes, m->n_probes);
+    assert_int_equal(probes, l->n_probes);
     close_eyes(&e);
     fg_source_halt(source);
     fg_source_close(source);
@@ -352,50 +291,74 @@ static void see_again(const char *footage, const struct played_matcher *m, struc
 
 // ---- tests --------------------------------------------------------------------------------------
 
-static void start_camera(struct fg_child *camera, const char *footage)
+static void start_camera(struct fg_child *camera, const char *footage, const struct played_lane *l)
 {
-    char source[160], probe[160], lane[160], smallest[8];
+    char source[160], smallest[8];
     struct fg_error err = {""};
     snprintf(source, sizeof source, "file:%s", footage);
-    snprintf(probe, sizeof probe, "ipc://%s", in_folder("probe.sock"));
-    snprintf(lane, sizeof lane, "ipc://%s", in_folder("lane.sock"));
     snprintf(smallest, sizeof smallest, "%d", SMALLEST);
-    const char *const argv[] = {
-        program,     "--source",   source,          "--models",  models_folder(),
-        "--probe",   probe,        "--lane-socket", lane,        "--lane",
-        "east",      "--smallest", smallest,        "--squares", "0",
-        "--shot-ms", "100",        "--rate",        RATE,        "--wait-ms",
-        "20000",     "--engine",   "xnnpack",       "--trace",   in_folder("trace"),
-        NULL};
+    const char *const argv[] = {program,
+                                "--source",
+                                source,
+                                "--models",
+                                models_folder(),
+                                "--probe",
+                                l->probe,
+                                "--lane",
+                                PLAYED_LANE,
+                                "--smallest",
+                                smallest,
+                                "--squares",
+                                "0",
+                                "--shot-ms",
+                                "100",
+                                "--rate",
+                                RATE,
+                                "--wait-ms",
+                                "20000",
+                                "--engine",
+                                "xnnpack",
+                                "--trace",
+                                in_folder("trace"),
+                                NULL};
     if (fg_child_start(camera, argv, in_folder("log"), &err) < 0)
         fail_msg("%s", err.text);
 }
 
-static void one_passage(const char *name, bool keep_nothing, struct memory_found *ret)
+struct passage {
+    const char *footage;
+    bool keep_nothing, sleeps;
+};
+
+static void tell(const struct passage *p, const struct memory_found *found)
 {
-    static struct played_matcher m;
+    for (int k = 0; k < KINDS; k++)
+        if (found->count[k])
+            print_message("%s, %s: %zu runs of %s, the first at %llx in %s\n", p->footage,
+                          p->keep_nothing ? "kept nothing" : "kept", found->count[k], kind_names[k],
+                          (unsigned long long)found->address[k], found->name[k]);
+}
+
+static void one_passage(struct passage p, struct memory_found *ret)
+{
+    static struct played_lane l;
     struct fg_child camera = {0};
     struct memory_image image;
     struct memory_runs *runs = memory_runs_create();
     char footage[128];
-    snprintf(footage, sizeof footage, "%s", in_folder(name));
-    play_start(&m, keep_nothing);
-    start_camera(&camera, footage);
-    play_until_lost(&m, &camera);
+    snprintf(footage, sizeof footage, "%s", in_folder(p.footage));
+    played_lane_open(&l, folder, (struct fg_wire_lane){.awake = 1, .keep_nothing = p.keep_nothing});
+    start_camera(&camera, footage, &l);
+    play_until_lost(&l, &camera, p.sleeps);
     assert_false(fg_child_ended(&camera));
-    assert_int_equal(memory_read(camera.pid, name, &image), 0);
+    assert_int_equal(memory_read(camera.pid, p.footage, &image), 0);
     fg_child_stop(&camera);
     assert_int_equal(camera.exit_code, 0);
-    assert_int_equal(m.n_blanks, keep_nothing ? m.n_probes + 1 : 0);
-    play_end(&m);
-    see_again(footage, &m, runs);
+    assert_int_equal(l.n_blanks, p.keep_nothing ? l.n_probes + 1 : 0);
+    played_lane_close(&l);
+    see_again(footage, &l, runs);
     memory_search(&image, runs, ret);
-    for (int k = 0; k < KINDS; k++)
-        if (ret->count[k])
-            print_message("%s, %s: %zu runs of %s, the first at %llx in %s\n", name,
-                          keep_nothing ? "kept nothing" : "kept", ret->count[k], kind_names[k],
-                          (unsigned long long)ret->address[k], ret->name[k]);
-    print_message("%zu KiB of memory searched\n", image.bytes / 1024);
+    tell(&p, ret);
     memory_free(&image);
     memory_runs_destroy(runs);
 }
@@ -412,15 +375,26 @@ static void test_kept(void **state)
     (void)state;
     need();
     struct memory_found found;
-    one_passage("footage.mjpeg", false, &found);
+    one_passage((struct passage){.footage = "footage.mjpeg"}, &found);
     assert_true(found.count[VECTOR] > 0);
     assert_true(found.count[CROP] > 0);
 }
 
-static void keeps_nothing(const char *name)
+// No other picture comes into the memory of the one with the face.
+static void test_kept_asleep(void **state)
+{
+    (void)state;
+    need();
+    struct memory_found found;
+    one_passage((struct passage){.footage = "footage.mjpeg", .sleeps = true}, &found);
+    assert_true(found.count[PICTURE] > 0);
+}
+
+static void keeps_nothing(const char *footage, bool sleeps)
 {
     struct memory_found found;
-    one_passage(name, true, &found);
+    one_passage((struct passage){.footage = footage, .keep_nothing = true, .sleeps = sleeps},
+                &found);
     for (int k = 0; k < KINDS; k++)
         assert_int_equal(found.count[k], 0);
 }
@@ -429,22 +403,112 @@ static void test_kept_nothing_decoded(void **state)
 {
     (void)state;
     need();
-    keeps_nothing("footage.mjpeg");
+    keeps_nothing("footage.mjpeg", false);
 }
 
 static void test_kept_nothing_mapped(void **state)
 {
     (void)state;
     need();
-    keeps_nothing("footage.y4m");
+    keeps_nothing("footage.y4m", false);
+}
+
+static void test_kept_nothing_asleep(void **state)
+{
+    (void)state;
+    need();
+    keeps_nothing("footage.mjpeg", true);
+}
+
+// ---- what a code says ---------------------------------------------------------------------------
+
+#define LETTERS 96 // of a token that nobody else has
+
+static void add_frames(const struct code_scene *scene, unsigned count, FILE *y4m)
+{
+    while (count-- > 0) {
+        fprintf(y4m, "FRAME\n");
+        assert_int_equal(fwrite(scene->pixels, scene->width, scene->height, y4m), scene->height);
+    }
+}
+
+static void make_code_footage(char text[LETTERS + 1])
+{
+    static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
+    static struct qr_matrix code;
+    struct code_scene scene = code_scene_gate;
+    struct fg_random random = {fg_random_u64()};
+    const struct code_pose pose = {.distance = 30, .side = 6, .x = 0.5, .y = 0.5};
+    for (int i = 0; i < LETTERS; i++)
+        text[i] = alphabet[(unsigned)(fg_random_unit(&random) * 45)];
+    text[LETTERS] = '\0';
+    qr_matrix_make(text, &code);
+    FILE *y4m = fopen(in_folder("code.y4m"), "w");
+    assert_non_null(y4m);
+    fprintf(y4m, "YUV4MPEG2 W%u H%u F10:1 Cmono\n", scene.width, scene.height);
+    code_scene_begin(&scene);
+    add_frames(&scene, BEFORE, y4m);
+    code_scene_add(&scene, &code, &pose);
+    add_frames(&scene, WITH, y4m);
+    code_scene_end(&scene);
+    code_scene_begin(&scene);
+    add_frames(&scene, AFTER, y4m);
+    code_scene_end(&scene);
+    assert_int_equal(fclose(y4m), 0);
+}
+
+static size_t one_code(bool keep_nothing)
+{
+    static struct played_lane l;
+    struct fg_child camera = {0};
+    struct memory_image image;
+    struct memory_runs *runs = memory_runs_create();
+    struct memory_found found;
+    char text[LETTERS + 1], footage[128];
+    make_code_footage(text);
+    snprintf(footage, sizeof footage, "%s", in_folder("code.y4m"));
+    played_lane_open(
+        &l, folder,
+        (struct fg_wire_lane){.awake = 1, .want_token = 1, .keep_nothing = keep_nothing});
+    start_camera(&camera, footage, &l);
+    play_until(&l.n_tokens, 1, &l, &camera);
+    played_lane_hear(&l, 900);
+    assert_int_equal(l.tokens[0].length, LETTERS);
+    assert_memory_equal(l.tokens[0].bytes, text, LETTERS);
+    assert_int_equal(memory_read(camera.pid, "code.y4m", &image), 0);
+    fg_child_stop(&camera);
+    played_lane_close(&l);
+    assert_true(memory_runs_add(runs, 0, text, LETTERS, 1) > 0);
+    memory_search(&image, runs, &found);
+    memory_free(&image);
+    memory_runs_destroy(runs);
+    return found.count[0];
+}
+
+static void test_code_kept(void **state)
+{
+    (void)state;
+    need();
+    assert_true(one_code(false) > 0);
+}
+
+static void test_code_kept_nothing(void **state)
+{
+    (void)state;
+    need();
+    assert_int_equal(one_code(true), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_kept_asleep),
         cmocka_unit_test(test_kept_nothing_decoded),
         cmocka_unit_test(test_kept_nothing_mapped),
+        cmocka_unit_test(test_kept_nothing_asleep),
+        cmocka_unit_test(test_code_kept),
+        cmocka_unit_test(test_code_kept_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

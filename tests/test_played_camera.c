@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "common/wipe.h"
 #include "pipeline/camera_stamps.h"
 #include "pipeline/camera_wish.h"
 #include "pipeline/image.h"
@@ -277,6 +278,45 @@ static void test_slow_memory_is_copied_once(void **state)
     }
     assert_true(counts_of(source).copied == 6u * 80 * 72);
     fg_source_close(source);
+}
+
+// A picture of 77s is released, another comes: what the first one's memory holds then.
+static void expect_left(uint8_t wanted)
+{
+    struct fg_source *source = open_plain();
+    struct fg_libcamera_arrival arrival = whole(0);
+    memset(played.bytes[arrival.buffer], 77, 80 * 72);
+    played_put(arrival);
+    struct fg_frame *frame = next_frame(source);
+    const uint8_t *bytes = frame->planes[0].data;
+    assert_int_equal(bytes[79], 77);
+    fg_frame_release(frame);
+    played_put(whole(1));
+    frame = next_frame(source);
+    for (unsigned i = 0; i < 80 * 48; i++)
+        assert_int_equal(bytes[i], wanted);
+    if (!played.slow) // else the driver's buffer went back before
+        assert_int_equal(played.bytes[arrival.buffer][80 * 72 - 1], wanted);
+    fg_frame_release(frame);
+    assert_int_equal(counts_of(source).unwiped, 0);
+    fg_source_close(source);
+    assert_int_equal(played.sync_depth, 0);
+}
+
+static void test_buffers_are_wiped(void **state)
+{
+    (void)state;
+    expect_left(77);
+    fg_wipe_on_free(true);
+    set_up(NULL);
+    expect_left(0);
+    set_up(NULL);
+    played.dmabuf = true;
+    expect_left(0);
+    set_up(NULL);
+    played.dmabuf = played.slow = true;
+    expect_left(0);
+    fg_wipe_on_free(false);
 }
 
 static void test_memory_that_cannot_be_made_readable(void **state)
@@ -787,6 +827,7 @@ int main(void)
         TEST(test_dmabuf),
         TEST(test_other_memory_is_not_bracketed),
         TEST(test_slow_memory_is_copied_once),
+        TEST(test_buffers_are_wiped),
         TEST(test_memory_that_cannot_be_made_readable),
         TEST(test_broken_frames),
         TEST(test_gaps_are_counted),

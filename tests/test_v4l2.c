@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "common/wipe.h"
 #include "pipeline/camera_stamps.h"
 #include "pipeline/image.h"
 #include "pipeline/source.h"
@@ -913,6 +914,66 @@ static void test_all_buffers_held(void **state)
     close_source(source); // halts a second time
 }
 
+// ---- nothing is kept ----------------------------------------------------------------------------
+
+// A picture of 77s is released, another comes: what the first one's memory holds then.
+static uint8_t left_behind(struct fg_source *source)
+{
+    shoot(&(struct fake_frame){.value = 77});
+    struct fg_frame *frame = next(source);
+    const uint8_t *bytes = frame->planes[0].data;
+    const uint32_t length = frame->planes[0].length;
+    assert_bytes(frame, 0, 77);
+    fg_frame_release(frame);
+    if (fake.uncached) // the copy's memory is free at once
+        return bytes[length - 1];
+    shoot(&(struct fake_frame){.value = 5});
+    frame = next(source);
+    assert_bytes(frame, 0, 5);
+    assert_ptr_not_equal(frame->planes[0].data, bytes);
+    for (uint32_t i = 1; i < length; i++)
+        assert_int_equal(bytes[i], bytes[0]);
+    fg_frame_release(frame);
+    return bytes[0];
+}
+
+static uint8_t one_left_behind(void)
+{
+    struct fg_source *source = open_plain();
+    uint8_t left = left_behind(source);
+    assert_int_equal(counts_of(source).unwiped, 0);
+    close_source(source);
+    return left;
+}
+
+static void test_buffers_are_wiped(void **state)
+{
+    (void)state;
+    assert_int_equal(one_left_behind(), 77);
+    fg_wipe_on_free(true);
+    assert_int_equal(one_left_behind(), 0);
+    fake.no_export = true;
+    assert_int_equal(one_left_behind(), 0);
+    fake.no_export = false;
+    fake.uncached = true;
+    assert_int_equal(one_left_behind(), 0);
+    fg_wipe_on_free(false);
+    assert_int_equal(one_left_behind(), 77);
+}
+
+static void test_buffers_that_cannot_be_wiped(void **state)
+{
+    (void)state;
+    fake.read_only = true;
+    fg_wipe_on_free(true);
+    struct fg_source *source = open_plain();
+    const uint64_t before = counts_of(source).unwiped;
+    assert_int_equal(left_behind(source), 77);
+    assert_true(counts_of(source).unwiped > before); // and it is said
+    close_source(source);
+    fg_wipe_on_free(false);
+}
+
 static void *release_late(void *context)
 {
     struct fg_frame **frames = context;
@@ -1655,6 +1716,8 @@ int main(void)
         TEST(test_data_offset),
         TEST(test_wrong_number_of_parts),
         TEST(test_all_buffers_held),
+        TEST(test_buffers_are_wiped),
+        TEST(test_buffers_that_cannot_be_wiped),
         TEST(test_released_by_another_thread),
         TEST(test_jpeg),
         TEST(test_wrong_index),

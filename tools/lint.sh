@@ -54,6 +54,7 @@ one_file jpeglib.h pipeline/jpeg_window.c
 one_file png.h pipeline/image_png.c
 one_file openjpeg-2.5/openjpeg.h pipeline/image_jp2.c
 one_file qrencode.h tools/qr.c
+one_file zbar.h pipeline/code.c
 one_file libexif/exif-data.h pipeline/image_exif.c
 one_file lmdb.h matcher/database.c
 found=$(grep -l '#include <sodium.h>' common/*.[ch] accel/*.[ch] pipeline/*.[ch] matcher/*.[ch] gate/*.[ch] tools/*.[ch] 2>/dev/null |

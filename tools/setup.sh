@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 PACKAGES="gcc libc6-dev make pkg-config libzmq3-dev liblmdb-dev libxnnpack-dev libpthreadpool-dev
-libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libopenjp2-7-dev libqrencode-dev libexif-dev libsodium-dev
+libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libopenjp2-7-dev libqrencode-dev libzbar-dev libexif-dev libsodium-dev
 libcjson-dev libinih-dev libgpiod-dev libcmocka-dev libcamera-dev libarmnn-dev g++ clang-format cppcheck mandoc shellcheck gettext python3-zmq"
 
 # Arm NN's backends carry the library's version in their names: 22 is Arm NN 20.08, 33 is 23.08.

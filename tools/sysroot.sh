@@ -32,7 +32,7 @@ trixie) armnn=33 ;;
 esac
 # C++ headers go with the compiler, which is Debian 12's in any case.
 packages="libc6-dev libstdc++-12-dev linux-libc-dev libzmq3-dev liblmdb-dev libxnnpack-dev
-libpthreadpool-dev libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libopenjp2-7-dev libqrencode-dev libexif-dev
+libpthreadpool-dev libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libopenjp2-7-dev libqrencode-dev libzbar-dev libexif-dev
 libsodium-dev libcjson-dev libinih-dev libgpiod-dev libcmocka-dev libcamera-dev libarmnn-dev libarmnn-cpuref-backend$armnn"
 case $arch in
 amd64) ;;
