@@ -113,10 +113,11 @@ MATCHER  := announce bytes calibrate catalogue checks claims control database de
             words
 GATE     := board debounce gate_conf gpio_v1 gpio_v2 gpio_words heartbeat lamps lane output_exec \
             output_zmq outputs reports reports_file service tally verdict
-TOOLS    := args blocks charges child client csv det engines enrol enrolment eval events flight \
-            fsck hours import intake issue journal list manner model page pass pay people photo \
-            pin placement plain plot portrait problems profile profile_words progress qr roll \
-            score_table spool status trial vault verb verify watch when
+TOOLS    := args block charges child client csv det engines enrol enrolment eval \
+            event_text events flight fsck headcount hours import intake issue journal list \
+            manner model paging pass pay people photo pin placement plain plot portrait \
+            problems profile profile_words progress qr roll score_table spool status trial \
+            vault verb verify watch when
 DEMO     := draw font optics picture reel sheet stage studio take_enrol take_lane take_loop \
             take_swap take_walk tally truth view walk
 BENCH    := contest crowd figures kinds onnx peak peer served
@@ -126,19 +127,20 @@ BENCH_OF_INDEX := crew engines field flat flat_kernels large later race report r
 
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn base45 board bus calendar camera capture card charges choice claim client \
-         code conf control decide detect document drain duty engine footage forget frame fsck \
-         gallery gate gate_conf graph image index index_kernels jp2 jpeg_window json \
-         keep_nothing lane lanes ledger libcamera matcher notify pass passages played_camera \
-         policy portrait profile profiles qr quality reports roster rules sampler seal shot \
-         simulate source subject swap tally tflite token token_keys tools track v4l2 verdict \
-         wire words
+         code conf control decide detect document drain duty engine event footage forget frame \
+         fsck gallery gate gate_conf graph image index index_kernels jp2 jpeg_window json \
+         keep_nothing lane lanes ledger libcamera matcher notify office pass passages \
+         played_camera policy portrait profile profiles qr quality reports request_ledger \
+         roster rules sampler seal shot simulate source spool stays subject swap tally tflite \
+         token token_keys tools track v4l2 verdict wire words
 SCRIPTS      := examples gate setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim conf control \
-                decide document drain engine frame gallery gate gate_conf graph image index \
-                index_kernels jp2 jpeg_window json lane lanes libcamera notify passages \
-                played_camera policy qr quality reports roster rules sampler seal shot simulate \
-                source subject tflite token token_keys v4l2 verdict wire words
+                decide document drain engine event frame gallery gate gate_conf graph image \
+                index index_kernels jp2 jpeg_window json lane lanes libcamera notify passages \
+                played_camera policy qr quality reports request_ledger roster rules sampler \
+                seal shot simulate source stays subject tflite token token_keys v4l2 verdict \
+                wire words
 TEST_HELPERS := code_scene code_tries dg2_maker fake_v4l2 jp2_maker lane_rig memory_search \
                 operators played_chip played_lane qr_matrix quantise reference rig small_model \
                 tflite_builder

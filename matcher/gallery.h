@@ -100,17 +100,18 @@ int fg_gallery_get(struct fg_gallery *gallery, const char *id, struct fg_subject
                    struct fg_error *err);
 // Vault records: ciphertext under a random id, whose key is not here (matcher/vault.h). put,
 // delete: durable when they return 0. put: -EEXIST, -ENOSPC, -EINVAL; get: the length, -ENOENT,
-// -EBADMSG; delete: -ENOENT; expire removes at most `most` whose validity is over and returns how
-// many.
-#define FG_VAULT_ID   16
-#define FG_VAULT_MOST 1200
+// -EBADMSG; delete: -ENOENT; expire looks at the next FG_VAULT_LOOKS records, removes those whose
+// validity is over, and returns how many.
+#define FG_VAULT_ID    16
+#define FG_VAULT_MOST  1200
+#define FG_VAULT_LOOKS 256
 int fg_gallery_vault_put(struct fg_gallery *gallery, const uint8_t id[FG_VAULT_ID],
                          uint64_t until_s, const void *bytes, size_t length, struct fg_error *err);
 int fg_gallery_vault_get(struct fg_gallery *gallery, const uint8_t id[FG_VAULT_ID],
                          uint8_t ret[FG_VAULT_MOST], struct fg_error *err);
 int fg_gallery_vault_delete(struct fg_gallery *gallery, const uint8_t id[FG_VAULT_ID],
                             struct fg_error *err);
-int fg_gallery_vault_expire(struct fg_gallery *gallery, uint64_t now_s, unsigned most);
+int fg_gallery_vault_expire(struct fg_gallery *gallery, uint64_t now_s);
 
 struct fg_gallery_state {
     uint64_t subjects; // of this model

@@ -28,6 +28,7 @@ struct fg_gallery {
     struct fg_gallery_scratch *scratch;
     struct fg_gallery_options options; // directory and master_key_file not valid after opening
     struct fg_gallery_state state;     // counts only
+    uint8_t vault_next[FG_VAULT_ID];   // where the removal of vault records goes on
 };
 
 enum fg_record_kind { FG_RECORD_OURS, FG_RECORD_FOREIGN, FG_RECORD_CORRUPT };

@@ -85,27 +85,62 @@ int fg_gallery_vault_delete(struct fg_gallery *g, const uint8_t id[FG_VAULT_ID],
     return r;
 }
 
-int fg_gallery_vault_expire(struct fg_gallery *g, uint64_t now_s, unsigned most)
+// ---- what is over -------------------------------------------------------------------------------
+
+struct expired {
+    unsigned count;
+    uint8_t ids[FG_VAULT_LOOKS][FG_VAULT_ID];
+};
+
+static bool is_over(struct fg_bytes key, struct fg_bytes value, uint64_t now_s)
+{
+    return key.length == FG_VAULT_ID && value.length > HEAD && until_of(value) != 0 &&
+           until_of(value) <= now_s;
+}
+
+// Looks at the next records, from where the last call ended, and begins anew behind the last.
+static int find_expired(struct fg_gallery *g, uint64_t now_s, struct expired *ret)
 {
     struct fg_cursor *cursor = NULL;
-    struct fg_bytes key, value;
-    int removed = 0, r = fg_database_begin(g->database, true, NULL);
+    struct fg_bytes key = {NULL, 0}, value;
+    int r = fg_database_begin(g->database, false, NULL);
     if (r < 0)
         return r;
     r = fg_cursor_open(g->database, FG_TABLE_VAULT, &cursor, NULL);
-    while (r == 0 && (unsigned)removed < most &&
-           (r = fg_cursor_next(cursor, &key, &value, NULL)) == 0) {
-        if (value.length > HEAD && (until_of(value) == 0 || until_of(value) > now_s))
-            continue;
-        r = fg_cursor_delete(cursor, NULL);
-        removed += r == 0;
+    if (r == 0)
+        r = fg_cursor_seek(cursor, key_of(g->vault_next), &key, &value, NULL);
+    for (unsigned i = 0; i < FG_VAULT_LOOKS && r == 0; i++) {
+        if (is_over(key, value, now_s))
+            memcpy(ret->ids[ret->count++], key.at, FG_VAULT_ID);
+        r = fg_cursor_next(cursor, &key, &value, NULL);
     }
+    memset(g->vault_next, 0, sizeof g->vault_next);
+    if (r == 0 && key.length == FG_VAULT_ID)
+        memcpy(g->vault_next, key.at, FG_VAULT_ID);
     fg_cursor_close(cursor);
-    r = r == -ENOENT ? 0 : r;
-    if (r == 0 && removed == 0) {
-        fg_database_abort(g->database);
-        return 0;
-    }
-    r = finish(g, r, NULL);
-    return r < 0 ? r : removed;
+    fg_database_abort(g->database);
+    return r == -ENOENT ? 0 : r;
+}
+
+static int remove_expired(struct fg_gallery *g, const struct expired *expired)
+{
+    int r = fg_database_begin(g->database, true, NULL);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < expired->count && r == 0; i++)
+        r = fg_database_delete(g->database, FG_TABLE_VAULT, key_of(expired->ids[i]), NULL);
+    return finish(g, r, NULL);
+}
+
+int fg_gallery_vault_expire(struct fg_gallery *g, uint64_t now_s)
+{
+    struct expired expired = {.count = 0};
+    int r = find_expired(g, now_s, &expired);
+    if (r < 0 || expired.count == 0)
+        return r;
+    r = fg_database_use_headroom(g->database, true, NULL);
+    if (r == 0)
+        r = remove_expired(g, &expired);
+    fg_database_use_headroom(g->database, false, NULL);
+    return r < 0 ? r : (int)expired.count;
 }

@@ -53,8 +53,9 @@ struct fg_matcher { // starts zeroed, but for the two descriptors: -1
     struct fg_latency latency;
     struct fg_control control; // the operator's; a firm's differs in `firm`
     uint64_t run, boot;
+    uint64_t vault_due_ns;   // CLOCK_MONOTONIC of the next removal of vault records
     int signal_fd, event_fd; // event_fd: an epoll of signals, drain and checks
-    bool stopping, warned_model;
+    bool stopping, warned_model, warned_vault;
     struct fg_wire_message room;
 };
 

@@ -13,7 +13,8 @@
 #define NS_PER_MS       UINT64_C(1000000)
 #define MESSAGES_A_TURN 64              // before requests get their turn
 #define REQUESTS_NS     (2 * NS_PER_MS) // requests are taken for so long, then their changes made
-#define TEND_NS         NS_PER_MS       // codes are made between searches, for so long at a time
+#define VAULT_NS        (10000 * NS_PER_MS)
+#define TEND_NS         NS_PER_MS // codes are made between searches, for so long at a time
 
 static void answer_requests(struct fg_matcher *m)
 {
@@ -78,6 +79,19 @@ static void warn_wrong_model(struct fg_matcher *m)
            "the same model card (facegate status counts them)");
 }
 
+// Vault records whose validity is over, few a turn; the rest at once in the next turns.
+static void expire_vault(struct fg_matcher *m)
+{
+    uint64_t now = fg_monotonic_ns();
+    if (now < m->vault_due_ns)
+        return;
+    int r = fg_gallery_vault_expire(m->gallery, fg_matcher_seconds());
+    m->vault_due_ns = r > 0 ? now : now + VAULT_NS;
+    if (r < 0 && !m->warned_vault)
+        fg_log(FG_LOG_WARNING, "vault records that are over can't be removed: %s", strerror(-r));
+    m->warned_vault = r < 0;
+}
+
 static void read_events(struct fg_matcher *m)
 {
     struct signalfd_siginfo info;
@@ -98,7 +112,7 @@ static int timeout_ms(const struct fg_matcher *m, uint64_t watchdog_ns)
 {
     uint64_t now = fg_monotonic_ns();
     uint64_t due = earlier(earlier(fg_decide_due_ns(m->decide), fg_lanes_due_ns(&m->lanes)),
-                           fg_passages_due_ns(m->passages));
+                           earlier(fg_passages_due_ns(m->passages), m->vault_due_ns));
     if (watchdog_ns && now + watchdog_ns < due)
         due = now + watchdog_ns;
     if (due == UINT64_MAX)
@@ -121,6 +135,7 @@ int fg_matcher_loop(struct fg_matcher *m, struct fg_error *err)
         fg_passages_tick(m->passages, fg_matcher_now());
         if (m->checks)
             fg_checks_work(m->checks, fg_monotonic_ns());
+        expire_vault(m);
         fg_tills_tick(&m->tills, fg_monotonic_ns(), FG_WHY_NO_MATCH);
         answer_requests(m);
         tell_lanes(m);

@@ -177,7 +177,7 @@ static void add_charge(struct fg_request *r, struct charges_wanted *w, const str
         return;
     struct fg_json *json = fg_json_object();
     fg_event_hex(c->id, sizeof c->id, id);
-    fg_json_add_string(json, "charge", id);
+    fg_json_add_string(json, "id", id);
     fg_json_add_u64(json, "due", c->due);
     fg_json_add_string(json, "t", fg_event_time(c->t_due_ns, time));
     fg_json_add_string(json, "subject", fg_request_own_id(r, c->subject));
@@ -233,27 +233,45 @@ fg_refusal fg_request_charges(struct fg_request *r)
 
 // ---- inside ------------------------------------------------------------------------------------
 
-static void add_zone(struct fg_json *zones, const char *zone, uint64_t people)
+static void add_zone(struct fg_json *zones, const char *zone, uint64_t count)
 {
     struct fg_json *json = fg_json_object();
     fg_json_add_string(json, "zone", zone);
-    fg_json_add_u64(json, "people", people);
+    fg_json_add_u64(json, "count", count);
     fg_json_add(zones, NULL, json);
 }
 
+// A zone holds those of the zones in it, too.
+static uint64_t count_in(const struct fg_control *c, const char *zone)
+{
+    uint64_t count = 0;
+    if (!fg_policy_zone(c->policy, zone))
+        return fg_ledger_inside_count(c->ledger, zone);
+    for (unsigned i = 0; i < c->policy->n_zones; i++)
+        if (fg_policy_encloses(c->policy, zone, c->policy->zones[i].name))
+            count += fg_ledger_inside_count(c->ledger, c->policy->zones[i].name);
+    return count;
+}
+
+// The profile's zones; then those it does not have (any more), as long as somebody is in them.
 static int count_zones(struct fg_request *r, void *what)
 {
-    struct fg_ledger *l = r->control->ledger;
-    const char *zone = what, *after = NULL;
+    const struct fg_control *c = r->control;
+    const char *asked = what, *after = NULL;
     char name[FG_WIRE_NAME];
-    uint64_t people;
+    uint64_t count;
     int code = 0;
+    if (asked[0]) {
+        fg_json_add_u64(r->reply, "count", count_in(c, asked));
+        return 0;
+    }
     struct fg_json *zones = fg_json_array();
-    fg_json_add_u64(r->reply, "inside", fg_ledger_inside_count(l, NULL));
-    if (zone[0])
-        add_zone(zones, zone, fg_ledger_inside_count(l, zone));
-    while (!zone[0] && (code = fg_ledger_zone_next(l, after, name, &people, &r->err)) == 0) {
-        add_zone(zones, name, people);
+    fg_json_add_u64(r->reply, "count", fg_ledger_inside_count(c->ledger, NULL));
+    for (unsigned i = 0; i < c->policy->n_zones; i++)
+        add_zone(zones, c->policy->zones[i].name, count_in(c, c->policy->zones[i].name));
+    while ((code = fg_ledger_zone_next(c->ledger, after, name, &count, &r->err)) == 0) {
+        if (!fg_policy_zone(c->policy, name))
+            add_zone(zones, name, count);
         after = name;
     }
     fg_json_add(r->reply, "zones", zones);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "matcher/request.h"
+#include "matcher/seal.h"
 
 #define NS_PER_S   UINT64_C(1000000000)
 #define FLIGHT_TAG "flight:" // of its passengers, with its name
@@ -58,24 +59,6 @@ struct taking {
     unsigned taken, already, unknown;
 };
 
-static int read_nibble(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool read_hex(const char *text, uint8_t *ret, size_t count)
-{
-    if (!text || strlen(text) != 2 * count)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        int high = read_nibble(text[2 * i]), low = read_nibble(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        ret[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 static int append_taken(struct fg_request *r, const struct fg_charge *charge)
 {
     struct fg_event event = {.kind = FG_EVENT_CHARGE_TAKEN, .amount = charge->amount};
@@ -93,7 +76,7 @@ static int take_one(struct fg_request *r, struct taking *t, const char *text)
     struct fg_charge charge;
     uint8_t id[FG_CHARGE_ID];
     const char *firm = r->control->firm;
-    if (!read_hex(text, id, sizeof id))
+    if (!text || fg_seal_from_hex(text, strlen(text), id, sizeof id) < 0)
         return fg_fail(&r->err, -EINVAL, "ids must be charges in 32 hex digits each");
     int code = fg_ledger_charge_get(r->control->ledger, id, &charge, &r->err);
     if (code == -ENOENT || (code == 0 && firm && strcmp(firm, charge.firm) != 0)) {
@@ -224,9 +207,9 @@ static int revoke(struct fg_request *r, void *what)
 fg_refusal fg_request_revoke(struct fg_request *r)
 {
     struct revoking v = {.until_s = 0};
+    const char *serial = fg_json_get_string(r->header, "serial", "");
     fg_refusal refused = fg_request_check_ledger(r);
-    if (!refused &&
-        !read_hex(fg_json_get_string(r->header, "serial", NULL), v.serial, sizeof v.serial))
+    if (!refused && fg_seal_from_hex(serial, strlen(serial), v.serial, sizeof v.serial) < 0)
         refused = fg_refuse(r, "bad_request", "serial must be 32 hex digits");
     if (!refused)
         refused = read_until(r, &v.until_s);

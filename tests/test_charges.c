@@ -501,7 +501,7 @@ static void read_book(void)
         unsigned subject = SUBJECTS;
         if (fg_json_parse(line, strlen(line), &json, NULL) < 0)
             fail_msg("not a charge: %s", line);
-        snprintf(quoted, sizeof quoted, "\"%s\"", fg_json_get_string(json, "charge", "?"));
+        snprintf(quoted, sizeof quoted, "\"%s\"", fg_json_get_string(json, "id", "?"));
         if (count_of(text, quoted) != 1)
             fail_msg("%s stands %u times in the book", quoted, count_of(text, quoted));
         assert_int_equal((int)fg_json_get_number(json, "amount", 0), 7500);

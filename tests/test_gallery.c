@@ -1342,6 +1342,48 @@ static void test_killed_in_groups(void **state)
     free(seeds);
 }
 
+// ---- vault records ------------------------------------------------------------------------------
+
+static void vault_id(unsigned n, uint8_t ret[FG_VAULT_ID])
+{
+    memset(ret, 0, FG_VAULT_ID);
+    ret[0] = (uint8_t)(n * 37); // in no order of their age
+    ret[1] = (uint8_t)(n >> 8);
+    ret[2] = (uint8_t)n;
+}
+
+// Those whose time is over go, a bounded number a call, whatever lies between them.
+static void test_vault_expires(void **state)
+{
+    enum { RECORDS = 3 * FG_VAULT_LOOKS + 10, OVER_S = 1000 };
+    uint8_t id[FG_VAULT_ID], kept[FG_VAULT_MOST];
+    struct fg_gallery *g = open_gallery();
+    unsigned removed = 0, calls = 0;
+    (void)state;
+    for (unsigned n = 0; n < RECORDS; n++) {
+        vault_id(n, id);
+        uint64_t until_s = n % 3 == 0 ? OVER_S : n % 3 == 1 ? OVER_S + 1 : 0; // 0: for ever
+        assert_int_equal(fg_gallery_vault_put(g, id, until_s, "sealed", 6, &err), 0);
+    }
+    assert_int_equal(fg_gallery_vault_expire(g, OVER_S - 1), 0);
+    for (; removed < (RECORDS + 2) / 3; calls++) {
+        int r = fg_gallery_vault_expire(g, OVER_S);
+        assert_in_range(r, 0, FG_VAULT_LOOKS);
+        assert_true(calls < 2 * RECORDS / FG_VAULT_LOOKS);
+        removed += (unsigned)r;
+    }
+    assert_true(calls > RECORDS / FG_VAULT_LOOKS / 2); // one alone does not walk them all
+    fg_gallery_close(g);
+    g = open_gallery();
+    for (unsigned n = 0; n < RECORDS; n++) {
+        vault_id(n, id);
+        assert_int_equal(fg_gallery_vault_get(g, id, kept, &err), n % 3 == 0 ? -ENOENT : 6);
+    }
+    for (unsigned i = 0; i < 10; i++) // nothing is left to remove, however often
+        assert_int_equal(fg_gallery_vault_expire(g, OVER_S), 0);
+    fg_gallery_close(g);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1376,6 +1418,7 @@ int main(void)
         TEST(test_sync_fails),
         TEST(test_killed_at_random),
         TEST(test_killed_in_groups),
+        TEST(test_vault_expires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -321,6 +321,61 @@ static void test_payment_once(void **state)
     finish();
 }
 
+// What is too old goes by itself, few in a turn: events after retention_days, passages and charges
+// that were taken after a week at least, used serials when their time is over.
+static void test_retention(void **state)
+{
+    (void)state;
+    enum { PEOPLE = 1200 }; // more than one turn removes
+    const struct fg_policy p = {.name = "kept",
+                                .fare = 100,
+                                .currency = "EUR",
+                                .recording = FG_RECORDING_PASSAGES,
+                                .retention_days = 3,
+                                .passage = FG_PASSAGE_ON_ADMIT};
+    struct fg_decision decision;
+    struct fg_ledger_state before, after;
+    static struct fg_charge charges[PEOPLE];
+    begin(&p);
+    const uint64_t today_s = now.realtime_ns / NS_PER_S;
+    for (unsigned i = 0; i < PEOPLE; i++)
+        assert_true(admit("s-1", "west", &decision).admit);
+    assert_int_equal(due(charges, PEOPLE), PEOPLE);
+    assert_int_equal(fg_ledger_begin(ledger, true, NULL), 0);
+    for (unsigned i = 1; i < PEOPLE; i++) { // the first is left due
+        charges[i].state = FG_CHARGE_TAKEN;
+        assert_int_equal(fg_ledger_charge_put(ledger, &charges[i], NULL), 0);
+    }
+    assert_int_equal(fg_ledger_mark_put(ledger, FG_MARK_USED, "serial", 6, today_s + 86400, NULL),
+                     0);
+    assert_int_equal(fg_ledger_commit(ledger, NULL), 0);
+    fg_ledger_state(ledger, &before);
+    pass_time(2 * 86400);
+    fg_passages_tick(passages, now);
+    fg_passages_flush(passages, now);
+    fg_ledger_state(ledger, &after);
+    assert_int_equal(after.events, before.events);
+    pass_time(8 * 86400);
+    unsigned turns = 0;
+    for (bool more = true; more; turns++) {
+        fg_passages_tick(passages, now);
+        fg_passages_flush(passages, now);
+        more = fg_passages_due_ns(passages) <= now.monotonic_ns;
+        assert_true(turns < 100);
+    }
+    assert_true(turns > 1);
+    fg_ledger_state(ledger, &after);
+    assert_int_equal(after.events, 0);
+    assert_int_equal(after.passages, 0);
+    assert_int_equal(due(charges, PEOPLE), 1); // money is never forgotten
+    uint64_t until;
+    assert_int_equal(fg_ledger_begin(ledger, false, NULL), 0);
+    assert_int_equal(fg_ledger_mark_get(ledger, FG_MARK_USED, "serial", 6, &until, NULL), -ENOENT);
+    assert_int_equal(fg_ledger_charge_get(ledger, charges[0].id, charges, NULL), 0);
+    fg_ledger_abort(ledger);
+    finish();
+}
+
 // ---- the model ---------------------------------------------------------------------------------
 
 struct modelled {
@@ -577,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_on_admit),
         cmocka_unit_test(test_nothing_kept),
         cmocka_unit_test(test_payment_once),
+        cmocka_unit_test(test_retention),
         cmocka_unit_test(test_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

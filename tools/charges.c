@@ -1,87 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
-// facegate charges: the back office's end of a fare gate or a till.
+// facegate charges: what the back office has to collect. A charge is taken only after it lies in
+// the spool, on the disk: whenever this is killed, the spool has each id once after the next run.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
-#include "tools/client.h"
+#include "common/wire.h"
 #include "tools/command.h"
+#include "tools/paging.h"
 #include "tools/plain.h"
 #include "tools/spool.h"
 
 #define PAGE 200 // most of one answer; matcher/control.h
 
 static const char help[] =
-    "facegate charges: what passages and payments have made due\n"
+    "facegate charges: what is due, and not taken yet\n"
     "\n"
     "  facegate charges [option ...]\n"
     "  facegate charges [option ...] --take --spool FILE\n"
     "\n"
-    "The first shows what is due. The second appends it to a file, a JSON object a line, waits\n"
-    "until it is on disk, and then tells the matcher that it is taken. Killed at any moment and\n"
-    "run again, the file holds each charge once; move it away between two runs.\n"
-    "\n"
-    "  --take          take over what is due\n"
-    "  --spool FILE    where to\n"
-    "  --firm FIRM     of this firm alone (a firm's own socket has no others)\n"
+    "  --firm FIRM     of this firm alone\n"
+    "  --take          append what is due to the spool, then mark it as taken\n"
+    "  --spool FILE    one JSON object a line; each charge stands in it once, however often this\n"
+    "                  is cut off. Move it away only after an exit with 0\n"
     "  --timeout-ms N  wait so long for the matcher (5000)\n"
-    "  --control ENDPOINT, --json (a line each), --quiet, --help\n"
+    "  --control ENDPOINT, --json (one line each), --quiet, --help\n"
     "\n"
-    "Exit codes: 0 done, 1 failed, 2 the command line is off, 75 no matcher, or the file is in\n"
+    "Exit codes: 0 done, 1 failed, 2 the command line is off, 75 no matcher, or the spool is in\n"
     "use.\n";
 
-enum { OPT_TAKE = 1, OPT_SPOOL, OPT_FIRM, OPT_TIMEOUT };
+enum { OPT_FIRM = 1, OPT_TAKE, OPT_SPOOL, OPT_TIMEOUT };
 
-static const struct option rows[] = {{"take", no_argument, NULL, OPT_TAKE},
-                                     {"spool", required_argument, NULL, OPT_SPOOL},
-                                     {"firm", required_argument, NULL, OPT_FIRM},
-                                     {"timeout-ms", required_argument, NULL, OPT_TIMEOUT},
-                                     {0}};
+static const struct option rows[] = {
+    {"firm", required_argument, NULL, OPT_FIRM},
+    {"take", no_argument, NULL, OPT_TAKE},
+    {"spool", required_argument, NULL, OPT_SPOOL},
+    {"timeout-ms", required_argument, NULL, OPT_TIMEOUT},
+    {0},
+};
 
 struct charges {
     struct fg_common common;
     int timeout_ms;
+    const char *firm, *file;
     bool take;
-    const char *path, *firm;
     struct fg_client *client;
-    struct fg_spool *spool;
-    uint64_t after;
-    unsigned long count;
+    struct fg_spool *spool; // NULL: they are looked at
+    struct fg_json *ids;    // of the page that is taken
+    unsigned long due, taken;
 };
 
 static int own_option(void *context, int option, const char *value)
 {
     struct charges *c = context;
     switch (option) {
+    case OPT_FIRM:
+        c->firm = value;
+        return fg_wire_name_ok(value) ? 0 : -EINVAL;
     case OPT_TAKE:
         c->take = true;
         return 0;
     case OPT_SPOOL:
-        c->path = value;
-        return 0;
-    case OPT_FIRM:
-        c->firm = value;
+        c->file = value;
         return 0;
     default:
         return fg_client_timeout(value, &c->timeout_ms);
     }
 }
 
-// ---- a page ------------------------------------------------------------------------------------
-
-static int ask(struct charges *c, struct fg_json **ret, struct fg_error *err)
+static void fill(void *context, struct fg_json *request)
 {
-    struct fg_json *request = fg_client_request("charges");
+    const struct charges *c = context;
     fg_json_add_number(request, "limit", PAGE);
-    fg_json_add_number(request, "after", (double)c->after);
     if (c->firm)
         fg_json_add_string(request, "firm", c->firm);
-    return fg_client_do(c->client, request, NULL, 0, 0, ret, err);
 }
 
-static void print_charge(const struct charges *c, const struct fg_json *charge)
+static void print_one(const struct charges *c, const struct fg_json *charge)
 {
     if (c->common.json) {
         char *text = fg_json_print(charge, false);
@@ -89,82 +85,66 @@ static void print_charge(const struct charges *c, const struct fg_json *charge)
         free(text);
         return;
     }
-    if (c->common.quiet)
+    if (c->common.quiet && c->take)
         return;
-    fg_plain_column(stdout, fg_json_get_string(charge, "t", "?"), 26);
-    fg_plain_column(stdout, fg_json_get_string(charge, "charge", "?"), 34);
-    fg_plain_column(stdout, fg_json_get_string(charge, "subject", "?"), 24);
+    fg_plain_column(stdout, fg_json_get_string(charge, "id", "-"), 34);
+    fg_plain_column(stdout, fg_json_get_string(charge, "t", "-"), 26);
     printf("%12.0f ", fg_json_get_number(charge, "amount", 0));
-    fg_plain_print(stdout, fg_json_get_string(charge, "currency", ""));
-    putchar('\n');
+    fg_plain_column(stdout, fg_json_get_string(charge, "currency", "-"), 5);
+    fg_plain_column(stdout, fg_json_get_string(charge, "lane", "-"), 14);
+    fg_plain_print(stdout, fg_json_get_string(charge, "subject", "-"));
+    fputc('\n', stdout);
 }
 
-static int spool_all(struct charges *c, const struct fg_json *charges, struct fg_error *err)
+static int visit(void *context, const struct fg_json *charge, struct fg_error *err)
 {
-    int r = 0;
-    for (const struct fg_json *charge = fg_json_at(charges, 0); charge && r == 0;
-         charge = fg_json_next(charge)) {
-        char *line = fg_json_print(charge, false);
-        r = fg_spool_add(c->spool, fg_json_get_string(charge, "charge", ""), line, err);
-        free(line);
+    struct charges *c = context;
+    const char *id = fg_json_get_string(charge, "id", "");
+    if (!c->spool) {
+        c->due++;
+        print_one(c, charge);
+        return 0;
     }
-    return r < 0 ? r : fg_spool_sync(c->spool, err);
+    fg_json_add_string(c->ids, NULL, id);
+    if (fg_spool_has(c->spool, id)) // a run before this one was cut off here
+        return 0;
+    print_one(c, charge);
+    return fg_spool_add(c->spool, charge, err);
 }
 
-static int tell_taken(struct charges *c, const struct fg_json *charges, struct fg_error *err)
+static int take_page(void *context, struct fg_error *err)
 {
-    struct fg_json *answer = NULL, *ids = fg_json_array();
-    for (const struct fg_json *charge = fg_json_at(charges, 0); charge;
-         charge = fg_json_next(charge))
-        fg_json_add_string(ids, NULL, fg_json_get_string(charge, "charge", ""));
-    struct fg_json *request = fg_client_request("charges_taken");
-    fg_json_add(request, "ids", ids);
-    int r = fg_client_do(c->client, request, NULL, 0, 0, &answer, err);
-    fg_json_destroy(answer);
+    struct charges *c = context;
+    if (!c->spool || fg_json_count(c->ids) == 0)
+        return 0;
+    int r = fg_spool_sync(c->spool, err);
+    if (r < 0)
+        return r;
+    struct fg_json *answer = NULL, *request = fg_client_request("charges_taken");
+    c->taken += fg_json_count(c->ids);
+    fg_json_add(request, "ids", c->ids);
+    c->ids = fg_json_array();
+    r = fg_client_do(c->client, request, NULL, 0, 0, &answer, err);
+    fg_json_destroy(r < 0 ? NULL : answer);
     return r;
 }
 
-static int take_page(struct charges *c, const struct fg_json *charges, struct fg_error *err)
+static int run(struct charges *c, struct fg_error *err)
 {
-    if (!c->take || fg_json_count(charges) == 0)
-        return 0;
-    int r = spool_all(c, charges, err);
-    return r < 0 ? r : tell_taken(c, charges, err);
-}
-
-// 1: there is more; 0: that was the end.
-static int one_page(struct charges *c, struct fg_error *err)
-{
-    struct fg_json *answer = NULL;
-    int r = ask(c, &answer, err);
-    if (r < 0)
-        return r;
-    const struct fg_json *charges = fg_json_get(answer, "charges");
-    r = take_page(c, charges, err);
-    for (const struct fg_json *charge = fg_json_at(charges, 0); charge && r == 0;
-         charge = fg_json_next(charge)) {
-        print_charge(c, charge);
-        c->count++;
-    }
-    const double after = fg_json_get_number(answer, "after", 0);
-    bool more = fg_json_get_bool(answer, "more", false);
-    if (r == 0 && more && !(after > (double)c->after))
-        r = fg_fail(err, -EBADMSG,
-                    "the matcher's pages do not go on; are matcher and this "
-                    "command of one release?");
-    c->after = more ? (uint64_t)after : c->after;
-    fg_json_destroy(answer);
-    return r < 0 ? r : more;
-}
-
-static int work(struct charges *c, struct fg_error *err)
-{
-    int r = c->take ? fg_spool_open(c->path, &c->spool, err) : 0;
+    struct fg_paging paging = {.operation = "charges",
+                               .member = "charges",
+                               .fill = fill,
+                               .visit = visit,
+                               .end_page = take_page,
+                               .context = c,
+                               .numbered = true};
+    int r = c->take ? fg_spool_open(c->file, &c->spool, err) : 0;
     if (r == 0)
         r = fg_client_open(c->common.control, c->timeout_ms, &c->client, err);
+    c->ids = fg_json_array();
     if (r == 0)
-        while ((r = one_page(c, err)) == 1)
-            continue;
+        r = fg_paging_run(&paging, c->client, err);
+    fg_json_destroy(c->ids);
     fg_client_close(c->client);
     fg_spool_close(c->spool);
     return r;
@@ -174,25 +154,21 @@ int fg_command_charges(int argc, char **argv)
 {
     struct charges c = {.timeout_ms = FG_CLIENT_TIMEOUT_MS};
     struct fg_error err = {""};
-    int r = fg_arguments(argc, argv, rows, own_option, &c, &c.common, help);
-    if (r == 1)
+    int code = fg_arguments(argc, argv, rows, own_option, &c, &c.common, help);
+    if (code == 1)
         return FG_EXIT_OK;
-    if (r == 0 && optind < argc) {
-        fprintf(stderr, "facegate charges: %s: takes no operand; see facegate charges --help\n",
-                argv[optind]);
-        return FG_EXIT_USAGE;
-    }
-    if (r == 0 && c.take != (c.path != NULL)) {
-        fputs("facegate charges: --take and --spool go together; see facegate charges --help\n",
+    if (code == 0 && (optind < argc || c.take != (c.file != NULL))) {
+        fputs("facegate charges: --take and --spool FILE go together, and there is no operand; see "
+              "facegate charges --help\n",
               stderr);
-        return FG_EXIT_USAGE;
+        code = -EINVAL;
     }
-    if (r < 0)
+    if (code < 0)
         return FG_EXIT_USAGE;
-    r = work(&c, &err);
-    if (r < 0)
-        return fg_command_failed("charges", r, &err);
-    if (!c.common.json && !c.common.quiet)
-        printf("%lu %s\n", c.count, c.take ? "taken" : "due");
-    return FG_EXIT_OK;
+    code = run(&c, &err);
+    if (code == 0 && c.take && !c.common.json && !c.common.quiet)
+        printf("%lu taken\n", c.taken);
+    if (code == 0 && !c.take && !c.common.json)
+        printf("%lu due\n", c.due);
+    return code < 0 ? fg_command_failed(argv[0], code, &err) : FG_EXIT_OK;
 }

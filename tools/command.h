@@ -46,7 +46,6 @@ int fg_arguments(int argc, char **argv, const struct option *own_rows, fg_own_op
 int fg_command_failed(const char *command, int code, const struct fg_error *err);
 
 int fg_command_block(int argc, char **argv);
-int fg_command_blocked(int argc, char **argv);
 int fg_command_charges(int argc, char **argv);
 int fg_command_check(int argc, char **argv);
 int fg_command_delete(int argc, char **argv);

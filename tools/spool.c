@@ -8,140 +8,133 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/json.h"
-
-#define ID 40 // bytes of a charge's id with its NUL
+#define ID 33 // 32 hex digits and the NUL
 
 struct fg_spool {
-    const char *path; // the caller's
     FILE *file;
-    char (*ids)[ID]; // open addressing, at most half full
-    size_t room, count;
+    char *path;
+    char (*ids)[ID]; // sorted, as the file had them when it was opened
+    size_t count, room;
 };
 
-// ---- which charges it has ----------------------------------------------------------------------
-
-static size_t place_of(const struct fg_spool *s, const char *id)
+static int fail(const struct fg_spool *spool, int code, struct fg_error *err)
 {
-    size_t hash = 14695981039346656037u; // FNV-1a
-    for (const char *at = id; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
-    size_t place = hash & (s->room - 1);
-    while (s->ids[place][0] && strcmp(s->ids[place], id) != 0)
-        place = (place + 1) & (s->room - 1);
-    return place;
+    return fg_fail(err, -code, "%s: %s", spool->path, strerror(code));
 }
 
-static int grow(struct fg_spool *s)
+// ---- what it holds -----------------------------------------------------------------------------
+
+static int by_text(const void *a, const void *b)
 {
-    struct fg_spool larger = {.room = s->room ? 2 * s->room : 256};
-    larger.ids = calloc(larger.room, sizeof *larger.ids);
-    if (!larger.ids)
-        return -ENOMEM;
-    for (size_t i = 0; i < s->room; i++)
-        if (s->ids[i][0])
-            memcpy(larger.ids[place_of(&larger, s->ids[i])], s->ids[i], ID);
-    free(s->ids);
-    s->ids = larger.ids;
-    s->room = larger.room;
+    return strcmp(a, b);
+}
+
+static int keep_id(struct fg_spool *spool, const char *id, struct fg_error *err)
+{
+    if (spool->count == spool->room) {
+        size_t room = spool->room ? 2 * spool->room : 256;
+        void *ids = realloc(spool->ids, room * sizeof *spool->ids);
+        if (!ids)
+            return fg_fail(err, -ENOMEM, "out of memory");
+        spool->ids = ids;
+        spool->room = room;
+    }
+    memcpy(spool->ids[spool->count++], id, ID);
     return 0;
 }
 
-static int remember(struct fg_spool *s, const char *id)
-{
-    if (2 * (s->count + 1) > s->room && grow(s) < 0)
-        return -ENOMEM;
-    size_t length = strlen(id);
-    if (length == 0 || length >= ID)
-        return -EBADMSG;
-    memcpy(s->ids[place_of(s, id)], id, length + 1);
-    s->count++;
-    return 0;
-}
-
-// ---- opening -----------------------------------------------------------------------------------
-
-static int read_line(struct fg_spool *s, const char *line, size_t length)
+static int read_line(struct fg_spool *spool, const char *line, size_t length, unsigned number,
+                     struct fg_error *err)
 {
     struct fg_json *json = NULL;
-    if (fg_json_parse(line, length, &json, NULL) < 0)
-        return -EBADMSG;
-    int r = remember(s, fg_json_get_string(json, "charge", ""));
+    struct fg_error why = {""};
+    int r = fg_json_parse(line, length, &json, &why);
+    const char *id = r == 0 ? fg_json_get_string(json, "id", "") : "";
+    if (strlen(id) != ID - 1)
+        r = fg_fail(err, -EBADMSG, "%s:%u: no charge; is this the spool's file?", spool->path,
+                    number);
+    else
+        r = keep_id(spool, id, err);
     fg_json_destroy(json);
     return r;
 }
 
-static int read_all(struct fg_spool *s, struct fg_error *err)
+// Up to the last whole line; behind it the file ends.
+static int read_lines(struct fg_spool *spool, struct fg_error *err)
 {
     char *line = NULL;
-    size_t size = 0;
-    off_t whole = 0; // the end of the last whole line
+    size_t room = 0;
     ssize_t length;
+    off_t whole = 0;
     int r = 0;
-    for (unsigned number = 1; r == 0 && (length = getline(&line, &size, s->file)) > 0; number++) {
+    for (unsigned n = 1; r == 0 && (length = getline(&line, &room, spool->file)) > 0; n++) {
         if (line[length - 1] != '\n')
             break;
-        r = read_line(s, line, (size_t)length);
-        if (r < 0)
-            fg_fail(err, r, "%s:%u: not a charge: is it a spool of facegate charges?", s->path,
-                    number);
+        r = read_line(spool, line, (size_t)length - 1, n, err);
         whole += length;
     }
     free(line);
-    if (r == 0 && ferror(s->file))
-        r = fg_fail(err, -EIO, "%s: can't be read", s->path);
-    if (r == 0 && (fflush(s->file) != 0 || ftruncate(fileno(s->file), whole) < 0 ||
-                   fseeko(s->file, 0, SEEK_END) < 0))
-        r = fg_fail(err, -errno, "%s: %s", s->path, strerror(errno));
+    if (r == 0 && ferror(spool->file))
+        r = fail(spool, EIO, err);
+    if (r == 0 &&
+        (ftruncate(fileno(spool->file), whole) < 0 || fseeko(spool->file, whole, SEEK_SET) < 0))
+        r = fail(spool, errno, err);
+    if (spool->count > 0)
+        qsort(spool->ids, spool->count, sizeof *spool->ids, by_text);
     return r;
 }
 
-// That the file itself is there after a power cut.
-static int sync_folder(const char *path, struct fg_error *err)
-{
-    char *copy = strdup(path);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int r = fd >= 0 && fsync(fd) == 0 ? 0 : fg_fail(err, -errno, "%s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-    return r;
-}
+// ---- opening -----------------------------------------------------------------------------------
 
-static int open_file(struct fg_spool *s, struct fg_error *err)
+static int open_file(struct fg_spool *spool, struct fg_error *err)
 {
-    int fd = open(s->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int fd = open(spool->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fg_fail(err, -errno, "%s: %s", s->path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        close(fd);
-        return fg_fail(err, -EBUSY, "%s: another facegate charges writes it", s->path);
-    }
-    s->file = fdopen(fd, "a+e");
-    if (!s->file) {
+        return fail(spool, errno, err);
+    spool->file = fdopen(fd, "r+");
+    if (!spool->file) {
         close(fd);
         return fg_fail(err, -ENOMEM, "out of memory");
     }
-    rewind(s->file);
-    return sync_folder(s->path, err);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    return errno == EWOULDBLOCK
+               ? fg_fail(err, -EBUSY, "%s: another process takes charges into it", spool->path)
+               : fail(spool, errno, err);
+}
+
+// So that a new file is found again after a power cut.
+static int settle_folder(struct fg_spool *spool, struct fg_error *err)
+{
+    char *copy = strdup(spool->path);
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int code = fd < 0 || fsync(fd) < 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    return code ? fail(spool, code, err) : 0;
 }
 
 int fg_spool_open(const char *path, struct fg_spool **ret, struct fg_error *err)
 {
-    struct fg_spool *s = calloc(1, sizeof *s);
-    if (!s)
+    struct fg_spool *spool = calloc(1, sizeof *spool);
+    if (!spool || !(spool->path = strdup(path))) {
+        free(spool);
         return fg_fail(err, -ENOMEM, "out of memory");
-    s->path = path;
-    int r = open_file(s, err);
+    }
+    int r = open_file(spool, err);
     if (r == 0)
-        r = read_all(s, err);
+        r = read_lines(spool, err);
+    if (r == 0)
+        r = settle_folder(spool, err);
+    if (r == 0) // what a killed run wrote and did not sync counts from now on
+        r = fg_spool_sync(spool, err);
     if (r < 0)
-        fg_spool_close(s);
+        fg_spool_close(spool);
     else
-        *ret = s;
+        *ret = spool;
     return r;
 }
 
@@ -152,27 +145,29 @@ void fg_spool_close(struct fg_spool *spool)
     if (spool->file)
         fclose(spool->file);
     free(spool->ids);
+    free(spool->path);
     free(spool);
 }
 
 // ---- adding ------------------------------------------------------------------------------------
 
-int fg_spool_add(struct fg_spool *spool, const char *charge, const char *line, struct fg_error *err)
+bool fg_spool_has(const struct fg_spool *spool, const char *id)
 {
-    if (spool->count > 0 && spool->ids[place_of(spool, charge)][0])
-        return 0;
-    int r = remember(spool, charge);
-    if (r < 0)
-        return fg_fail(err, r, "%s", r == -ENOMEM ? "out of memory" : "not a charge's id");
-    if (fprintf(spool->file, "%s\n", line) < 0)
-        return fg_fail(err, -errno, "%s: %s", spool->path, strerror(errno));
-    return 0;
+    return spool->count > 0 &&
+           bsearch(id, spool->ids, spool->count, sizeof *spool->ids, by_text) != NULL;
+}
+
+int fg_spool_add(struct fg_spool *spool, const struct fg_json *charge, struct fg_error *err)
+{
+    char *text = fg_json_print(charge, false);
+    int r = fprintf(spool->file, "%s\n", text) < 0 ? fail(spool, errno, err) : 0;
+    free(text);
+    return r;
 }
 
 int fg_spool_sync(struct fg_spool *spool, struct fg_error *err)
 {
-    if (fflush(spool->file) == 0 && fdatasync(fileno(spool->file)) == 0)
-        return 0;
-    return fg_fail(err, -errno, "%s: %s: nothing was taken, try again when it can be written",
-                   spool->path, strerror(errno));
+    if (fflush(spool->file) != 0 || fsync(fileno(spool->file)) < 0)
+        return fail(spool, errno, err);
+    return 0;
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of charges, one JSON object a line, that holds each charge once: what a back office takes
-// over, through any number of kills and power cuts. A last line that was cut off is removed at the
-// opening; its charge was not taken yet and comes again. One thread.
+// The back office's file of charges: one JSON object a line, each with its `id`, each id once. What
+// a kill or a power cut left half-written at the end is cut off when it is opened.
 #ifndef FG_SPOOL_H
 #define FG_SPOOL_H
 
 #include <stdbool.h>
 
 #include "common/error.h"
+#include "common/json.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,16 +15,15 @@ extern "C" {
 
 struct fg_spool;
 
-// Success: 0, owned by the caller, locked against other processes until it is closed. -EBUSY:
-// another process has it; -EBADMSG: a line is no charge; -EACCES, -ENOSPC and what else files say.
+// Makes the file (0600) when absent. -EBUSY: another process has it open; -EBADMSG: a whole line is
+// no charge; -EACCES, -ENOSPC, -EIO.
 int fg_spool_open(const char *path, struct fg_spool **ret, struct fg_error *err);
-void fg_spool_close(struct fg_spool *spool); // what was not synced may be lost; accepts NULL
+void fg_spool_close(struct fg_spool *spool); // accepts NULL; what was not synced may be lost
 
-// Adds a line for the charge (its id, a text) unless the file has one. 0, -ENOSPC, -EIO, -ENOMEM;
-// after a failure only the closing makes sense.
-int fg_spool_add(struct fg_spool *spool, const char *charge, const char *line,
-                 struct fg_error *err);
-// Everything added is on disk when it returns 0.
+bool fg_spool_has(const struct fg_spool *spool, const char *id);
+// Adds a charge that it does not have. 0 or an errno of the file.
+int fg_spool_add(struct fg_spool *spool, const struct fg_json *charge, struct fg_error *err);
+// What was added is on the disk when this returns 0.
 int fg_spool_sync(struct fg_spool *spool, struct fg_error *err);
 
 #ifdef __cplusplus
