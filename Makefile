@@ -133,7 +133,8 @@ TESTS := align armnn base45 board bus calendar camera capture card charges choic
          played_camera policy portrait profile profiles qr quality reports request_ledger \
          roster rules sampler seal shot simulate source spool stays subject swap tally tflite \
          token token_keys tools track v4l2 verdict wire words
-SCRIPTS      := examples gate setup udev units
+# Pages wait for what people do; once is enough.
+SCRIPTS      := examples gate $(if $(SAN),,pages) setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim conf control \
                 decide document drain engine event frame gallery gate gate_conf graph image \
@@ -170,7 +171,7 @@ TEST_PROGRAMS := $(addprefix $(BUILD)/tests/test_,$(TESTS))
 
 .PHONY: FORCE all examples po setup demo demo-run check check-run check-arm64 check-debian13 check-there \
   photo-reference engine-table check-vm check-vm-short soak-camera vm-run lint bench bench-accel \
-  bench-code bench-gallery bench-index bench-pipeline bench-sampler check-charges \
+  bench-code bench-gallery bench-index bench-pipeline bench-policy bench-sampler check-charges \
   check-index-million check-profiles \
   check-profiles-run fuzz install \
   uninstall deb check-deb clean
@@ -357,7 +358,7 @@ check-there: all $(BUILD)/tests/photo_embed
 	@FACEGATE_BUILD=$(BUILD) FACEGATE_RUNNER='$(strip $(RUNNER))' FACEGATE_SYSTEM='$(SYSTEM)' \
 	  FACEGATE_TEST_BACKEND=$(if $(filter arm64,$(TARGET)),CpuAcc,CpuRef) \
 	  FACEGATE_BACKENDS="$$(echo $(SYSROOT)/usr/lib/$(TRIPLET)/armnn[0-9]*)" JOBS=$(JOBS) \
-	  TEST_SECONDS=900 tests/run.sh $(BUILD)/results tests/check_photo.sh $(TESTS_THERE:%=$(BUILD)/tests/test_%)
+	  TEST_SECONDS=900 FG_PASSAGES_STEPS=100000 tests/run.sh $(BUILD)/results tests/check_photo.sh $(TESTS_THERE:%=$(BUILD)/tests/test_%)
 
 photo-reference: setup
 	+@$(MAKE) --no-print-directory -j$(JOBS) ARCH= SUITE= build/photo/xnnpack.json \
@@ -417,7 +418,7 @@ build/vm/stills: $(BUILD)/obj/tests/vm/stills.o $(call archives,DEMO TOOLS PIPEL
 
 # ---- figures: each bench prints a table and leaves build/bench/NAME.json -----------------------
 ORT := onnxruntime-node@1.20.1
-bench: bench-accel bench-pipeline bench-sampler bench-code bench-gallery bench-index
+bench: bench-accel bench-pipeline bench-sampler bench-code bench-policy bench-gallery bench-index
 
 bench-accel:
 	@tools/setup.sh bench
@@ -438,6 +439,10 @@ bench-sampler:
 bench-code: setup
 	+@$(MAKE) --no-print-directory build/bench/bench_code
 	@build/bench/bench_code
+
+bench-policy: setup
+	+@$(MAKE) --no-print-directory build/bench/bench_policy
+	@build/bench/bench_policy
 
 bench-gallery: setup
 	+@$(MAKE) --no-print-directory all build/bench/bench_gallery

@@ -16,12 +16,17 @@ struct fg_lane_claim {
     char lane[FG_WIRE_NAME], source[FG_WIRE_NAME];
     uint64_t session, boot, t_capture_ns; // of who brought it
     uint64_t since_ns;
+    uint64_t digest; // of the token's bytes; 0: not by a token
     unsigned attempts;
     bool compared; // with somebody's face
 };
 
 struct fg_claims { // starts zeroed
     struct fg_lane_claim at[FG_CLAIMS];
+    struct {
+        char lane[FG_WIRE_NAME];
+        uint64_t digest, seen_ns; // of the token that let somebody through last
+    } spent[FG_CLAIMS];
 };
 
 const struct fg_lane_claim *fg_claims_look(const struct fg_claims *claims, const char *lane);
@@ -29,6 +34,12 @@ struct fg_lane_claim *fg_claims_find(struct fg_claims *claims, const char *lane)
 // The lane's place, emptied.
 struct fg_lane_claim *fg_claims_place(struct fg_claims *claims, const char *lane);
 void fg_claim_end(struct fg_lane_claim *claim); // wipes
+
+// A token that let its owner through stays spent while it is held up: seen in that lane again and
+// again, never three seconds apart.
+uint64_t fg_token_digest(const struct fg_wire_token *token); // not 0
+void fg_claims_spend(struct fg_claims *claims, const struct fg_lane_claim *claim, uint64_t now_ns);
+bool fg_claims_spent(struct fg_claims *claims, const char *lane, uint64_t digest, uint64_t now_ns);
 
 #ifdef __cplusplus
 }

@@ -255,8 +255,10 @@ static void admit(struct fg_decide *d, struct fg_track *t, struct fg_decision *d
     *attempts = 0;
     d->owes_commit = d->hooks.commit != NULL;
     publish(d, decision);
-    if (claim)
-        end_claim(d, claim);
+    if (!claim)
+        return;
+    fg_claims_spend(&d->claims, claim, now_ns);
+    end_claim(d, claim);
 }
 
 // Where nobody is let through, whoever is enrolled is only counted.
@@ -488,7 +490,8 @@ static void meet_claim(struct fg_decide *d, const char *lane, const struct fg_cl
 }
 
 static void take_claim(struct fg_decide *d, const char *lane, const struct fg_claim *claim,
-                       const struct fg_wire_head *head, uint64_t now_ns, uint64_t realtime_s)
+                       const struct fg_wire_head *head, uint64_t digest, uint64_t now_ns,
+                       uint64_t realtime_s)
 {
     struct fg_lane_claim *old = fg_claims_find(&d->claims, lane);
     if (old && strcmp(old->claim.id, claim->id) == 0)
@@ -501,6 +504,7 @@ static void take_claim(struct fg_decide *d, const char *lane, const struct fg_cl
         place->session = head->session;
         place->boot = head->boot;
         place->t_capture_ns = head->t_capture_ns;
+        place->digest = digest;
     } else {
         memcpy(place->source, "control", sizeof "control");
     }
@@ -511,7 +515,7 @@ static void take_claim(struct fg_decide *d, const char *lane, const struct fg_cl
 void fg_decide_claim(struct fg_decide *decide, const char *lane, const struct fg_claim *claim,
                      uint64_t now_ns, uint64_t realtime_s)
 {
-    take_claim(decide, lane, claim, NULL, now_ns, realtime_s);
+    take_claim(decide, lane, claim, NULL, 0, now_ns, realtime_s);
     flush(decide);
 }
 
@@ -568,9 +572,12 @@ static void on_token(struct fg_decide *d, const struct fg_wire_message *message,
     d->counters.tokens++;
     if (!d->by_claim || !d->hooks.claim || fg_claims_find(&d->claims, head->lane))
         return;
+    const uint64_t digest = fg_token_digest(&message->token);
+    if (fg_claims_spent(&d->claims, head->lane, digest, now_ns))
+        return; // its owner, let through, has not put it away
     int r = d->hooks.claim(d->hooks.context, head->lane, &message->token, realtime_s, &claim, &why);
     if (r == 0) {
-        take_claim(d, head->lane, &claim, head, now_ns, realtime_s);
+        take_claim(d, head->lane, &claim, head, digest, now_ns, realtime_s);
     } else if (r == -EACCES) {
         memcpy(nobody.lane, head->lane, sizeof nobody.lane);
         memcpy(nobody.source, head->source, sizeof nobody.source);

@@ -372,7 +372,7 @@ static void check_firm(struct fg_policy_source *s, const struct fg_firm *firm)
     if (strncmp(firm->control, start, sizeof start - 1) != 0)
         fg_policy_fault(s, firm, "control",
                         "control = %s: write ipc:// and an absolute path, such as "
-                        "ipc:///run/facegate/firms/%s.sock",
+                        "ipc:///run/facegate/firms/%s/control.sock",
                         firm->control, firm->name);
     for (const struct fg_firm *other = p->firms; other < firm; other++)
         if (strcmp(other->control, firm->control) == 0)

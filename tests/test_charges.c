@@ -220,20 +220,32 @@ struct walk {
 static struct walk walk;
 static char last_decision[1024], last_of_gate[512]; // for people, when it fails
 
+static pid_t pid_of(enum victim victim)
+{
+    switch (victim) {
+    case MATCHER:
+        return matcher.pid;
+    case GATE:
+        return atomic_load(&keeper->gate);
+    default:
+        return office;
+    }
+}
+
 static void die(void)
 {
-    const int gate = atomic_load(&keeper->gate);
+    const pid_t pid = pid_of(reaper.victim);
+    if (pid <= 0) { // it is down already: later
+        reaper.at_ns = fg_monotonic_ns() + 20 * NS_PER_MS;
+        return;
+    }
     reaper.at_ns = 0;
     reaper.done[reaper.victim]++;
-    if (reaper.victim == GATE && gate > 0)
-        kill(gate, SIGKILL);
-    else if (reaper.victim == OFFICE && office > 0)
-        kill(office, SIGKILL);
-    else if (reaper.victim == MATCHER) {
-        kill(matcher.pid, SIGKILL);
-        fg_child_wait(&matcher, 5000);
-        reaper.back_ns = fg_monotonic_ns() + random_below(400) * NS_PER_MS;
-    }
+    kill(pid, SIGKILL);
+    if (reaper.victim != MATCHER)
+        return;
+    fg_child_wait(&matcher, 5000);
+    reaper.back_ns = fg_monotonic_ns() + random_below(400) * NS_PER_MS;
 }
 
 static void keep_text(char *ret, size_t size, const struct fg_part *part)

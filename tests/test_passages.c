@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Passages against a simple model: random admissions, reports, repetitions, crossings, waits,
-// restarts and clocks that jump. FG_PASSAGES_STEPS: how many (200,000).
+// restarts and clocks that jump. FG_PASSAGES_STEPS: how many (a million; 100,000 with a sanitizer).
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -599,11 +599,17 @@ static void play(const struct fg_policy *given, uint64_t seed, unsigned steps)
     finish();
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STEPS 100000
+#else
+#define STEPS 1000000
+#endif
+
 static void test_model(void **state)
 {
     (void)state;
     const char *given = getenv("FG_PASSAGES_STEPS");
-    unsigned steps = given ? (unsigned)atoi(given) : 200000;
+    unsigned steps = given ? (unsigned)atoi(given) : STEPS;
     struct fg_policy policies[4] = {fare, fare, fare, fare};
     policies[1].exclusive_s = 5;
     policies[1].cooldown_s = 3;

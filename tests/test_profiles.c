@@ -135,8 +135,7 @@ static void test_egate_boarding(void **state)
     lane_enrol("none", "p12", "--consent", "c-4", "--born", "1980-05-17");
     lane_see("B14", "p18:1.2");
     const struct fg_json *decision = lane_expect("deny", "wrong_gate");
-    assert_non_null(
-        strstr(fg_json_get_string(fg_json_get(decision, "say"), "en", ""), "B12"));
+    assert_non_null(strstr(fg_json_get_string(fg_json_get(decision, "say"), "en", ""), "B12"));
     assert_string_equal(fg_json_get_string(decision, "detail", ""), "B12");
     lane_see("B12", "p18:1.2");
     decision = lane_expect("admit", "matched");

@@ -16,7 +16,7 @@ shift 2
 
 CAMERAS="1 2"
 # Case by case in the order of what they build on. After a cut the machine boots again.
-ALL="machine install enrol plug people gate raw replug two uvc_faults vivid loopback libcamera memory disk power_cut / power_back"
+ALL="machine install enrol plug people gate portrait raw replug two uvc_faults vivid loopback libcamera memory disk power_cut / power_back"
 SHORT="install enrol plug replug"
 SOAK="install enrol plug soak"
 

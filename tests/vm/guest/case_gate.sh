@@ -74,6 +74,7 @@ process=$(main_pid $service)
 kill -9 "$process"
 check 'killed while open, the gate is there again' within 90 is_another_process "$process"
 check 'and closes first' within 90 went $OPEN '0'
+check 'until it finds the matcher lost, too' within 90 lane_is_open
 need 'the matcher starts' systemctl start facegate-matcher
 check 'the lane is closed with it' within 90 lane_is_closed
 check 'and the gate says that it is back' within 90 said $service 'the matcher is there again'

@@ -71,6 +71,10 @@ decided() { # lane, outcome, subject or null
         'any(.[]; .lane == $lane and .outcome == $outcome and (.subject // "null") == $subject)'
 }
 
+decided_for() { # reason
+    tail -n "+$((decisions_before + 1))" $DECISIONS | jq -e -s --arg reason "$1" 'any(.[]; .reason == $reason)'
+}
+
 first_decided() { # the same; the first such decision
     tail -n "+$((decisions_before + 1))" $DECISIONS | jq -s --arg lane "$1" --arg outcome "$2" --arg subject "$3" \
         '[.[] | select(.lane == $lane and .outcome == $outcome and (.subject // "null") == $subject)][0]'
