@@ -5,8 +5,8 @@
 //
 //   admitted -> PASSED: done, its charge is due
 //            -> TIMEOUT, or no word for passage_s: void, its charge void
-//   void, and the same subject admitted in the lane again within reuse_s: the charge is taken up
-//   again, so that who hesitates pays once.
+//   void or not settled, and the same subject admitted in the lane again within reuse_s: both have
+//   one charge, so that who hesitates pays once.
 //   done, and PASSED of another crossing, or FORCED that names it: a tailgate.
 //   void, and PASSED after all (a gate that was cut off): done.
 //

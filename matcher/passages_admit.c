@@ -170,24 +170,28 @@ void fg_passages_explain(struct fg_passages *p, const char *lane, const char *su
 
 // ---- charges -----------------------------------------------------------------------------------
 
-// What the same subject's last admission in the lane left: its charge is theirs again.
+// What the same subject's last admission in the lane left: its charge is theirs again. Both have it
+// from then on: a gate that was open already knows the first admission alone, and whichever is the
+// passage makes the charge due, once.
 static int take_up_charge(struct fg_passages *p, const struct fg_decision *about,
                           const char *subject, struct fg_now now, uint8_t ret[FG_CHARGE_ID])
 {
     struct fg_passage_record last;
+    struct fg_charge charge;
     int r = fg_ledger_passage_last(p->ledger, subject, about->lane, ANY_STATE, &last, NULL);
+    if (r == 0) {
+        uint64_t ago_ns = fg_passages_time(p, now) - last.t_settled_ns;
+        bool returns = last.state == FG_PASSAGE_VOID && ago_ns <= p->policy->reuse_s * NS_PER_S;
+        bool stays = last.state == FG_PASSAGE_PENDING;
+        if (!returns && !stays)
+            return 0;
+        r = fg_ledger_charge_get(p->ledger, last.charge, &charge, NULL);
+    }
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    uint64_t ago_ns = fg_passages_time(p, now) - last.t_settled_ns;
-    bool returns = last.state == FG_PASSAGE_VOID && ago_ns <= p->policy->reuse_s * NS_PER_S;
-    bool stays = last.state == FG_PASSAGE_PENDING;
-    if (!returns && !stays)
-        return 0;
-    memcpy(ret, last.charge, FG_CHARGE_ID);
-    memset(last.charge, 0, sizeof last.charge); // a late word about it charges nobody
-    last.state = FG_PASSAGE_VOID;
-    fg_passages_unwatch(p, last.run, last.decision);
-    return fg_ledger_passage_put(p->ledger, &last, NULL);
+    if (charge.state == FG_CHARGE_PENDING || charge.state == FG_CHARGE_VOID)
+        memcpy(ret, charge.id, FG_CHARGE_ID);
+    return 0;
 }
 
 static int open_charge(struct fg_passages *p, struct fg_decision *about, const char *subject,

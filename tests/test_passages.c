@@ -200,6 +200,29 @@ static void test_who_turns_back_pays_nothing(void **state)
     finish();
 }
 
+// Admitted again while the lane is open for them: the gate refuses the second, and whoever goes
+// through on the first has paid. The next time costs again.
+static void test_admitted_twice(void **state)
+{
+    (void)state;
+    struct fg_decision first, second, third;
+    struct fg_charge charges[4];
+    begin(&fare);
+    assert_true(admit("s-1", "west", &first).admit);
+    assert_true(admit("s-1", "west", &second).admit);
+    assert_memory_equal(second.charge, first.charge, FG_CHARGE_ID);
+    report(FG_WIRE_TIMEOUT, "west", run, second.sequence, 5);
+    assert_int_equal(due(charges, 4), 0);
+    report(FG_WIRE_PASSED, "west", run, first.sequence, 6);
+    assert_int_equal(due(charges, 4), 1);
+    assert_memory_equal(charges[0].id, first.charge, FG_CHARGE_ID);
+    assert_true(admit("s-1", "west", &third).admit);
+    assert_memory_not_equal(third.charge, first.charge, FG_CHARGE_ID);
+    report(FG_WIRE_PASSED, "west", run, third.sequence, 7);
+    assert_int_equal(due(charges, 4), 2);
+    finish();
+}
+
 static void test_a_gate_that_says_nothing(void **state)
 {
     (void)state;
@@ -450,11 +473,8 @@ static void model_admit(unsigned subject, unsigned lane)
                            model_time() - last->settled_ns <= policy.reuse_s * NS_PER_S));
     if (policy.fare == 0)
         return;
-    if (again) {
+    if (again && !model.charge_due[last->charge])
         m->charge = last->charge;
-        last->charge = -1;
-        last->state = FG_PASSAGE_VOID;
-    }
     if (m->charge < 0)
         m->charge = (int)model.charges++;
 }
@@ -632,6 +652,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_charged_once_they_went_through),
         cmocka_unit_test(test_who_turns_back_pays_nothing),
+        cmocka_unit_test(test_admitted_twice),
         cmocka_unit_test(test_a_gate_that_says_nothing),
         cmocka_unit_test(test_across_a_restart),
         cmocka_unit_test(test_strays),
