@@ -17,7 +17,7 @@
 #include "tests/scratch_file.h"
 
 static const char *const shipped[] = {"egate-departure", "egate-boarding", "fare", "pay",
-                                      "portrait-check",  "worksite"};
+                                      "portrait-check",  "worksite",       "pass", "vault"};
 #define SHIPPED (sizeof shipped / sizeof *shipped)
 
 static void put_at(const char *where, const char *text)

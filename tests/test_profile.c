@@ -82,7 +82,8 @@ static void test_shipped(void **state)
     (void)state;
     want(rig_run("profile", "check", "profiles/egate-departure.ini", "profiles/egate-boarding.ini",
                  "profiles/fare.ini", "profiles/pay.ini", "profiles/portrait-check.ini",
-                 "profiles/worksite.ini", "--model", "models/mobilefacenet.card"),
+                 "profiles/worksite.ini", "profiles/pass.ini", "profiles/vault.ini", "--model",
+                 "models/mobilefacenet.card"),
          0);
     has(rig_out, "profiles/worksite.ini: sound\n");
     has(rig_out, "profiles/fare.ini: note: liveness = required needs a detector");

@@ -198,7 +198,7 @@ static const char *model_pay(const struct world *w)
     return amount > 10000 && !w->facts.pin_right ? "pin_wrong" : "matched";
 }
 
-static const char *model_portrait(const struct world *w)
+static const char *model_claimed(const struct world *w)
 {
     return FIRST_OF(everywhere(w, false, 0, NULL));
 }
@@ -404,10 +404,12 @@ static const struct profile profiles[] = {
      "clock_wrong blocked no_consent not_yet_valid registration_expired not_a_customer no_request "
      "limit_exceeded pin_needed pin_wrong"},
     {"portrait-check",
-     model_portrait,
+     model_claimed,
      {"counter"},
      1,
      "clock_wrong blocked not_yet_valid registration_expired"},
+    {"pass", model_claimed, {"fair"}, 1, "clock_wrong blocked not_yet_valid registration_expired"},
+    {"vault", model_claimed, {"fair"}, 1, "clock_wrong blocked not_yet_valid registration_expired"},
     {"worksite",
      model_worksite,
      {"site-in", "site-out", "tunnel-in", "tunnel-out", "tunnel-face", "none"},
