@@ -130,7 +130,7 @@ TESTS := align armnn base45 board bus calendar camera capture card charges choic
          code conf control decide detect document drain duty engine event footage forget frame \
          fsck gallery gate gate_conf graph image index index_kernels jp2 jpeg_window json \
          keep_nothing lane lanes ledger libcamera matcher notify office pass passages \
-         played_camera policy portrait profile profiles qr quality reports request_ledger \
+         played_camera policy portrait profile profiles qr quality reader reports request_ledger \
          roster rules sampler seal shot simulate source spool stays subject swap tally tflite \
          token token_keys tools track v4l2 verdict wire words
 # Pages wait for what people do; once is enough.

@@ -424,6 +424,9 @@ static void check_keep_nothing(struct fg_policy_source *s)
             snprintf(keys, sizeof keys, "keep_nothing %s", kept[i]);
             FAULT(s, keys, "%s must remember who passed: leave it out, or keep_nothing", kept[i]);
         }
+    if (p->one_time)
+        FAULT(s, "keep_nothing one_time",
+              "one_time must remember the codes that were used: leave it out, or keep_nothing");
     for (unsigned i = 0; i < p->n_zones; i++)
         if (p->zones[i].most > 0)
             FAULT(s, "keep_nothing",

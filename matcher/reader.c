@@ -96,6 +96,18 @@ static bool marked(struct fg_ledger *ledger, enum fg_mark mark, const uint8_t se
     return fg_ledger_mark_get(ledger, mark, serial, FG_SERIAL, &until_s, NULL) != -ENOENT;
 }
 
+// Who was let through with it turned back: the code is as good as before. A passage that is no
+// longer known is one that was made.
+static bool turned_back(struct fg_ledger *ledger, const uint8_t serial[FG_SERIAL])
+{
+    char id[2 * FG_SERIAL + 1];
+    struct fg_passage_record last;
+    const unsigned any = 1u << FG_PASSAGE_DONE | 1u << FG_PASSAGE_VOID | 1u << FG_PASSAGE_PENDING;
+    fg_seal_to_hex(serial, FG_SERIAL, id);
+    return fg_ledger_passage_last(ledger, id, NULL, any, &last, NULL) == 0 &&
+           last.state == FG_PASSAGE_VOID;
+}
+
 static int check_marks(const struct fg_reader *reader, const struct fg_token *token,
                        struct fg_verdict *ret)
 {
@@ -106,7 +118,8 @@ static int check_marks(const struct fg_reader *reader, const struct fg_token *to
     if (own && fg_ledger_begin(ledger, false, NULL) < 0)
         return refuse(ret, FG_WHY_STORE_FULL, 0);
     bool revoked = marked(ledger, FG_MARK_REVOKED, token->serial);
-    bool used = reader->options.policy->one_time && marked(ledger, FG_MARK_USED, token->serial);
+    bool used = reader->options.policy->one_time && marked(ledger, FG_MARK_USED, token->serial) &&
+                !turned_back(ledger, token->serial);
     if (own)
         fg_ledger_abort(ledger);
     if (revoked)
