@@ -52,7 +52,7 @@ int fg_seal_sign_check(const uint8_t key[FG_SEAL_PUBLIC], const void *message, s
 void fg_seal_digest(const void *bytes, size_t length, uint8_t ret[FG_SEAL_DIGEST]);
 
 // A PIN or password as argon2id's own text, salt and cost within ("$argon2id$v=19$m=..."), at
-// libsodium's interactive cost: 64 MiB of memory for the call, so not on a thread that people wait
+// 19 MiB of memory and two passes for the call, so not on a thread that people wait
 // for. -ENOMEM.
 int fg_seal_password_hash(const char *password, char ret[FG_SEAL_PASSWORD]);
 // 0: the password is the hash's. -EKEYREJECTED: another one; -EBADMSG: not such a hash; -ENOMEM.
