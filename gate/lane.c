@@ -241,6 +241,10 @@ void fg_lane_tick(struct fg_lane *lane, uint64_t now_ns)
             tell(lane, FG_NEWS_BLOCKED, lane->openings[0], now_ns);
         while (lane->n_openings > 0)
             end_one(lane, FG_NEWS_TIMEOUT, now_ns);
+        if (lane->broken && lane->within) { // theirs is nobody else's, whoever is admitted now
+            lane->within = false;
+            lane->after = lane->last;
+        }
     }
     if (lane->linger_end_ns > 0 && now_ns >= lane->linger_end_ns) {
         lane->linger_end_ns = 0;

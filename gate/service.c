@@ -268,7 +268,7 @@ static void report(struct service *s, uint64_t now_ns)
 
 static void notify_systemd(struct service *s, uint64_t now_ns)
 {
-    if (!s->ready && fg_board_is_whole(s->board)) {
+    if (!s->ready && (fg_board_is_whole(s->board) || s->lane.emergency)) { // it stays, then
         s->ready = true;
         fg_log(FG_LOG_INFO, "ready: lane %s", s->conf->lane);
         fg_notify("READY=1");

@@ -188,6 +188,23 @@ static void test_it_does_not_close_on_a_person(void **state)
     hears("forced 8; ");
 }
 
+// Who outstayed their opening is not whoever is admitted next.
+static void test_another_is_admitted_meanwhile(void **state)
+{
+    (void)state;
+    struct fg_lane lane = lane_with(&standard);
+    fg_lane_decide(&lane, FG_LANE_ADMIT, id(7), 0);
+    fg_lane_beam(&lane, true, 1000 * MS);
+    fg_lane_tick(&lane, 15000 * MS);
+    hears("opened 7; blocked 7; timeout 7; closed 7; ");
+    fg_lane_decide(&lane, FG_LANE_ADMIT, id(8), 16000 * MS);
+    fg_lane_beam(&lane, false, 16500 * MS);
+    hears("opened 8; forced 7; ");
+    fg_lane_beam(&lane, true, 17000 * MS);
+    fg_lane_beam(&lane, false, 17500 * MS);
+    hears("passed 8; closed 8; ");
+}
+
 static void test_an_emergency_opens_for_as_long_as_it_lasts(void **state)
 {
     (void)state;
@@ -647,6 +664,7 @@ int main(void)
         cmocka_unit_test(test_two_for_one_admit),
         cmocka_unit_test(test_a_crossing_belongs_to_its_beginning),
         cmocka_unit_test(test_it_does_not_close_on_a_person),
+        cmocka_unit_test(test_another_is_admitted_meanwhile),
         cmocka_unit_test(test_an_emergency_opens_for_as_long_as_it_lasts),
         cmocka_unit_test(test_after_an_emergency_it_waits_for_who_is_in_it),
         cmocka_unit_test(test_the_matcher_is_lost),
