@@ -286,8 +286,8 @@ int fg_socket_receive(struct fg_socket *socket, int timeout_ms, struct fg_messag
 
 int fg_bus_poll(struct fg_socket *const *sockets, unsigned count, int fd, int timeout_ms)
 {
-    zmq_pollitem_t items[9] = {0};
-    if (count > 8)
+    zmq_pollitem_t items[FG_BUS_POLL + 1] = {0};
+    if (count > FG_BUS_POLL)
         return -EINVAL;
     for (unsigned i = 0; i < count; i++)
         items[i] = (zmq_pollitem_t){.socket = sockets[i]->zmq, .events = ZMQ_POLLIN};

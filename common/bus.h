@@ -64,7 +64,8 @@ int fg_socket_send(struct fg_socket *socket, const struct fg_part *parts, unsign
 int fg_socket_receive(struct fg_socket *socket, int timeout_ms, struct fg_message *ret);
 
 // Waits until one of the sockets (or fd, -1 for none) is readable. Returns a bit mask: bit i for
-// sockets[i], bit `count` for fd; 0 at the time-out; -EINTR.
+// sockets[i], bit `count` for fd; 0 at the time-out; -EINTR. At most FG_BUS_POLL sockets (-EINVAL).
+#define FG_BUS_POLL 24
 int fg_bus_poll(struct fg_socket *const *sockets, unsigned count, int fd, int timeout_ms);
 
 #ifdef __cplusplus

@@ -10,7 +10,10 @@
 #include "common/log.h"
 
 #define CONTROL_MARK 64 // messages
-#define NS_PER_S     UINT64_C(1000000000)
+
+_Static_assert(FG_DOORS <= FG_BUS_POLL, "all doors are waited for at once");
+
+#define NS_PER_S UINT64_C(1000000000)
 
 static int bind_one(struct fg_doors *doors, struct fg_bus *bus, const char *endpoint,
                     const char *firm, struct fg_error *err)

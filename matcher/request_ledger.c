@@ -90,6 +90,8 @@ static fg_refusal read_kinds(struct fg_request *r, uint32_t *ret)
 {
     const struct fg_json *kinds = fg_json_get(r->header, "kinds");
     *ret = kinds ? 0 : UINT32_MAX;
+    if (fg_json_count(kinds) > FG_EVENT_KINDS)
+        return fg_refuse(r, "bad_request", "kinds holds more words than there are kinds of events");
     for (size_t i = 0; i < fg_json_count(kinds); i++)
         if (!read_kind(fg_json_string(fg_json_at(kinds, i)), ret))
             return fg_refuse(r, "bad_request", "kinds holds a word that is no kind of event");

@@ -417,7 +417,7 @@ static void test_poll(void **state)
     expect_text(subs[0], "a");
     expect_text(subs[1], "b");
     assert_int_equal(fg_bus_poll(subs, 2, -1, 0), 0);
-    assert_int_equal(fg_bus_poll(subs, 9, -1, 0), -EINVAL);
+    assert_int_equal(fg_bus_poll(subs, FG_BUS_POLL + 1, -1, 0), -EINVAL);
     for (int i = 0; i < 2; i++) {
         fg_socket_close(pubs[i]);
         fg_socket_close(subs[i]);

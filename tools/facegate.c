@@ -57,6 +57,15 @@ static bool stands_alone(const char *option)
     return strchr(option, '=') != NULL;
 }
 
+// Half a list is no list: what did not get out is told.
+static int finished(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fputs("facegate: the output can't be written: is the disk full?\n", stderr);
+    return code == FG_EXIT_OK ? FG_EXIT_FAILURE : code;
+}
+
 int main(int argc, char **argv)
 {
     // options before the command are passed on behind it: facegate --json status
@@ -83,7 +92,7 @@ int main(int argc, char **argv)
         char *name = argv[at];
         memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
         argv[1] = name;
-        return commands[i].run(argc - 1, argv + 1);
+        return finished(commands[i].run(argc - 1, argv + 1));
     }
     fprintf(stderr, "facegate: %s: no such command; see facegate --help\n", argv[at]);
     return FG_EXIT_USAGE;
