@@ -69,7 +69,7 @@ void fg_passages_fail(struct fg_passages *p, int code)
         return;
     fg_ledger_abort(p->ledger);
     p->open = false;
-    p->broken = p->admissions > 0;
+    p->broken |= p->admissions > 0;
     count_losses(p, p->events);
     fg_log(FG_LOG_ERROR, "the ledger can't be written, %u events are lost: %s", p->events,
            strerror(-code));
@@ -170,6 +170,7 @@ static void expire(struct fg_passages *p, struct fg_now now)
     uint64_t days = p->policy->retention_days, t = fg_passages_time(p, now);
     uint64_t state_days = days > STATE_DAYS ? days : STATE_DAYS;
     struct fg_error err = {""};
+    const bool was_open = p->open;
     p->expire_ns = now.monotonic_ns + EXPIRE_EVERY;
     if (fg_passages_begin(p, now) < 0)
         return;
@@ -177,7 +178,7 @@ static void expire(struct fg_passages *p, struct fg_now now)
                              now.realtime_ns / NS_PER_S, EXPIRE_MOST, &err);
     if (r < 0)
         fg_passages_fail(p, r);
-    else if (r == 0 && p->events == 0 && p->lost == 0) {
+    else if (r == 0 && !was_open && p->events == 0 && p->lost == 0) {
         fg_ledger_abort(p->ledger); // nothing was written: no flush of the disk
         p->open = false;
     }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "matcher/passages_parts.h"
+#include "matcher/reader.h"
 #include "matcher/seal.h"
 
 #define NS_PER_S   UINT64_C(1000000000)
@@ -37,7 +38,7 @@ static int add_flights(struct fg_passages *p, struct gathered *g)
     static const char prefix[] = "flight:";
     for (unsigned i = 0; i < g->subject.n_tags && g->facts.n_flights < FLIGHTS; i++) {
         const char *tag = g->subject.tags[i];
-        if (strncmp(tag, prefix, sizeof prefix - 1) != 0)
+        if (strncmp(tag, prefix, sizeof prefix - 1) != 0 || !tag[sizeof prefix - 1])
             continue;
         int r = fg_ledger_flight_get(p->ledger, tag + sizeof prefix - 1,
                                      &g->flights[g->facts.n_flights], NULL);
@@ -250,6 +251,17 @@ static int use_token(struct fg_passages *p, const struct fg_decision *about,
     return r < 0 ? r : fg_passages_append(p, &event);
 }
 
+// What became of the code since it was read: it waits for a face in several lanes, maybe.
+static const char *refusal_of(const struct fg_passages *p, const struct fg_claim *claim)
+{
+    if (!claim || claim->kind != FG_CLAIM_TOKEN)
+        return NULL;
+    if (fg_reader_is_revoked(p->ledger, claim->serial))
+        return FG_WHY_TOKEN_REVOKED;
+    const bool used = p->policy->one_time && fg_reader_is_used(p->ledger, claim->serial);
+    return used ? FG_WHY_TOKEN_USED : NULL;
+}
+
 static int write_admission(struct fg_passages *p, struct fg_decision *about, const char *subject,
                            const struct fg_claim *claim, const struct fg_payment *payment,
                            struct fg_now now)
@@ -274,7 +286,6 @@ static int write_admission(struct fg_passages *p, struct fg_decision *about, con
     snprintf(event.reason, sizeof event.reason, "%s", FG_WHY_MATCHED);
     snprintf(event.detail, sizeof event.detail, "%s", about->payment);
     snprintf(event.liveness, sizeof event.liveness, "%s", "attended");
-    p->admissions++;
     r = fg_passages_append(p, &event);
     if (r == 0)
         r = fg_ledger_passage_put(p->ledger, &passage, NULL);
@@ -288,14 +299,14 @@ static int write_admission(struct fg_passages *p, struct fg_decision *about, con
 static void end_payment(struct fg_passages *p, const char *lane, struct fg_verdict *verdict)
 {
     struct fg_till *till = p->tills ? fg_tills_find(p->tills, lane) : NULL;
-    if (!till || (!verdict->admit && verdict->retry))
+    if (!till)
         return;
     if (strcmp(verdict->reason, FG_WHY_PIN_WRONG) == 0) {
-        explicit_bzero(till->pin, sizeof till->pin);
+        explicit_bzero(till->pin, sizeof till->pin); // each is tried once
         verdict->retry = ++till->tries < p->policy->pin_tries;
-        if (verdict->retry)
-            return;
     }
+    if (!verdict->admit && verdict->retry)
+        return;
     fg_tills_end(p->tills, lane, verdict->admit ? FG_TILL_ADMITTED : FG_TILL_REFUSED,
                  verdict->reason);
 }
@@ -318,7 +329,14 @@ static int permit(struct fg_passages *p, struct fg_decision *about, const char *
         *ret = (struct fg_verdict){.reason = FG_WHY_USED_ALREADY};
         return r;
     }
-    return write_admission(p, about, subject, claim, asked, now);
+    const char *refused = refusal_of(p, claim);
+    if (refused) {
+        *ret = (struct fg_verdict){.reason = refused};
+        return 0;
+    }
+    r = write_admission(p, about, subject, claim, asked, now);
+    p->admissions += r == 0;
+    return r;
 }
 
 void fg_passages_permit(struct fg_passages *passages, struct fg_decision *about,
@@ -344,9 +362,14 @@ void fg_passages_permit(struct fg_passages *passages, struct fg_decision *about,
 
 int fg_passages_commit(struct fg_passages *passages, struct fg_now now)
 {
-    int r = passages->strict ? fg_passages_write(passages, now) : 0;
-    if (passages->broken && passages->strict)
-        r = -EIO; // one of the batch failed, and took the others' transaction with it
+    int r = 0;
+    if (passages->strict &&
+        passages->broken) { // one failed, and took the others' transaction along
+        r = -EIO;
+        fg_passages_fail(passages, r); // those behind it are denied, too
+    } else if (passages->strict) {
+        r = fg_passages_write(passages, now);
+    }
     passages->broken = false;
     return r;
 }

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define FG_PASSAGES_PENDING 256 // most at once; the oldest is settled for the next
+#define FG_PASSAGES_PENDING 256 // most at once; the oldest waits for the next start then
 
 struct fg_pending {
     uint64_t run, decision, due_ns; // CLOCK_MONOTONIC; run 0: free

@@ -105,7 +105,17 @@ static bool turned_back(struct fg_ledger *ledger, const uint8_t serial[FG_SERIAL
     const unsigned any = 1u << FG_PASSAGE_DONE | 1u << FG_PASSAGE_VOID | 1u << FG_PASSAGE_PENDING;
     fg_seal_to_hex(serial, FG_SERIAL, id);
     return fg_ledger_passage_last(ledger, id, NULL, any, &last, NULL) == 0 &&
-           last.state == FG_PASSAGE_VOID;
+           last.state == FG_PASSAGE_VOID && last.crossings == 0;
+}
+
+bool fg_reader_is_revoked(struct fg_ledger *ledger, const uint8_t serial[FG_SERIAL])
+{
+    return marked(ledger, FG_MARK_REVOKED, serial);
+}
+
+bool fg_reader_is_used(struct fg_ledger *ledger, const uint8_t serial[FG_SERIAL])
+{
+    return marked(ledger, FG_MARK_USED, serial) && !turned_back(ledger, serial);
 }
 
 static int check_marks(const struct fg_reader *reader, const struct fg_token *token,
@@ -117,9 +127,8 @@ static int check_marks(const struct fg_reader *reader, const struct fg_token *to
     bool own = !fg_ledger_is_open(ledger);
     if (own && fg_ledger_begin(ledger, false, NULL) < 0)
         return refuse(ret, FG_WHY_STORE_FULL, 0);
-    bool revoked = marked(ledger, FG_MARK_REVOKED, token->serial);
-    bool used = reader->options.policy->one_time && marked(ledger, FG_MARK_USED, token->serial) &&
-                !turned_back(ledger, token->serial);
+    bool revoked = fg_reader_is_revoked(ledger, token->serial);
+    bool used = reader->options.policy->one_time && fg_reader_is_used(ledger, token->serial);
     if (own)
         fg_ledger_abort(ledger);
     if (revoked)

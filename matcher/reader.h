@@ -36,6 +36,10 @@ void fg_reader_destroy(struct fg_reader *reader); // wipes; accepts NULL
 int fg_reader_read(struct fg_reader *reader, const struct fg_wire_token *token, uint64_t realtime_s,
                    struct fg_claim *ret, struct fg_verdict *ret_verdict);
 
+// Within a transaction. Used: somebody was let through with it, and did not turn back.
+bool fg_reader_is_revoked(struct fg_ledger *ledger, const uint8_t serial[FG_SERIAL]);
+bool fg_reader_is_used(struct fg_ledger *ledger, const uint8_t serial[FG_SERIAL]);
+
 #ifdef __cplusplus
 }
 #endif

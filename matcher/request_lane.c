@@ -67,16 +67,23 @@ static fg_refusal read_payment(struct fg_request *r, const char *lane, struct fg
     return NULL;
 }
 
-// Whatever the till asks again after a power cut, a payment that was charged stays charged once.
-static fg_refusal check_unpaid(struct fg_request *r, const struct fg_payment *payment)
+static int find_charge(struct fg_request *r, const struct fg_payment *payment,
+                       struct fg_charge *ret)
 {
-    struct fg_charge charge;
     uint8_t id[FG_CHARGE_ID];
     fg_payment_charge(payment, id);
     int code = fg_ledger_begin(r->control->ledger, false, &r->err);
     if (code == 0)
-        code = fg_ledger_charge_get(r->control->ledger, id, &charge, &r->err);
+        code = fg_ledger_charge_get(r->control->ledger, id, ret, &r->err);
     fg_ledger_abort(r->control->ledger);
+    return code;
+}
+
+// Whatever the till asks again after a power cut, a payment that was charged stays charged once.
+static fg_refusal check_unpaid(struct fg_request *r, const struct fg_payment *payment)
+{
+    struct fg_charge charge;
+    int code = find_charge(r, payment, &charge);
     if (code == -ENOENT)
         return NULL;
     if (code < 0)
@@ -119,6 +126,26 @@ fg_refusal fg_request_pay_cancel(struct fg_request *r)
     return refused;
 }
 
+// The tills remember only the last ones, and say admitted before the ledger is on disk: what was
+// charged, was paid, and nothing else.
+static fg_refusal compare_with_ledger(struct fg_request *r, const char *firm, const char *id,
+                                      enum fg_till_state *state, const char **reason)
+{
+    struct fg_payment payment = {.amount = 0};
+    struct fg_charge charge;
+    snprintf(payment.firm, sizeof payment.firm, "%s", firm);
+    snprintf(payment.id, sizeof payment.id, "%s", id);
+    int code = find_charge(r, &payment, &charge);
+    if (code == 0 && (charge.state == FG_CHARGE_DUE || charge.state == FG_CHARGE_TAKEN)) {
+        *state = FG_TILL_ADMITTED;
+        *reason = FG_WHY_MATCHED;
+    } else if (code == -ENOENT && *state == FG_TILL_ADMITTED) {
+        *state = FG_TILL_REFUSED;
+        *reason = FG_WHY_STORE_FULL;
+    }
+    return code < 0 && code != -ENOENT ? fg_refuse_storage(r, code) : NULL;
+}
+
 fg_refusal fg_request_payment(struct fg_request *r)
 {
     static const char *const states[] = {"unknown", "waiting", "admitted", "refused"};
@@ -134,6 +161,10 @@ fg_refusal fg_request_payment(struct fg_request *r)
     if (r->control->firm)
         snprintf(firm, sizeof firm, "%s", r->control->firm);
     enum fg_till_state state = fg_tills_outcome(r->control->tills, firm, id, &reason);
+    if (state != FG_TILL_WAITING)
+        refused = compare_with_ledger(r, firm, id, &state, &reason);
+    if (refused)
+        return refused;
     fg_json_add_string(r->reply, "state", states[state]);
     if (reason)
         fg_json_add_string(r->reply, "reason", reason);

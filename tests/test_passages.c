@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "matcher/passages.h"
+#include "matcher/seal.h"
 #include "tests/dice.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -28,13 +29,20 @@ static uint64_t run, sequence;
 static char folder[64];
 static const char *const lane_names[LANES] = {"west", "east", "out"};
 
+static char pin_hash[FG_SUBJECT_PIN];
+
 static int who(void *context, const char *subject, struct fg_subject *ret)
 {
     (void)context;
     if (strncmp(subject, "s-", 2) != 0)
         return -ENOENT;
+    if (strcmp(subject, "s-broken") == 0)
+        return -EIO;
     *ret = (struct fg_subject){.enrolled_s = now.realtime_ns / NS_PER_S, .born = FG_NO_BIRTH};
     snprintf(ret->id, sizeof ret->id, "%s", subject);
+    snprintf(ret->pin, sizeof ret->pin, "%s", pin_hash);
+    ret->n_tags = 1;
+    snprintf(ret->tags[0], sizeof ret->tags[0], "flight:"); // of no flight
     return 0;
 }
 
@@ -315,6 +323,90 @@ static void test_nothing_kept(void **state)
     fg_passages_destroy(passages);
     passages = NULL;
     remove_folder();
+}
+
+// Admissions are durable together or not at all, and nobody who was denied is charged.
+static void test_a_batch_fails_whole(void **state)
+{
+    (void)state;
+    struct fg_policy p = fare;
+    struct fg_decision d = {.lane = "west"};
+    struct fg_verdict verdict;
+    struct fg_charge charges[4];
+    p.passage = FG_PASSAGE_ON_ADMIT;
+    begin(&p);
+    static const char *const batches[][4] = {{"s-1", "s-broken", "s-broken"},
+                                             {"s-1", "s-broken", "s-2"}};
+    for (unsigned b = 0; b < 2; b++) {
+        for (const char *const *subject = batches[b]; *subject; subject++) {
+            d.sequence = ++sequence;
+            fg_passages_permit(passages, &d, *subject, NULL, now, &verdict);
+            assert_int_equal(verdict.admit, strcmp(*subject, "s-broken") != 0);
+        }
+        assert_int_equal(fg_passages_commit(passages, now), -EIO);
+        assert_int_equal(due(charges, 4), 0);
+    }
+    d.sequence = ++sequence;
+    fg_passages_permit(passages, &d, "s-broken", NULL, now, &verdict);
+    assert_int_equal(fg_passages_commit(passages, now), 0); // it took nobody along
+    assert_true(admit("s-3", "west", &d).admit);
+    assert_int_equal(due(charges, 4), 1);
+    finish();
+}
+
+// One code, read in two lanes before its owner came: one of them opens.
+static void test_one_code_in_two_lanes(void **state)
+{
+    (void)state;
+    const struct fg_policy p = {.name = "pass", .one_time = true, .passage_s = 10};
+    const struct fg_claim claim = {.kind = FG_CLAIM_TOKEN,
+                                   .id = "01010101010101010101010101010101",
+                                   .serial = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}};
+    struct fg_decision first = {.sequence = 1, .lane = "west"};
+    struct fg_decision second = {.sequence = 2, .lane = "east"};
+    struct fg_verdict verdict;
+    begin(&p);
+    fg_passages_permit(passages, &first, claim.id, &claim, now, &verdict);
+    assert_true(verdict.admit);
+    fg_passages_permit(passages, &second, claim.id, &claim, now, &verdict);
+    assert_string_equal(verdict.reason, "token_used");
+    assert_int_equal(fg_passages_commit(passages, now), 0);
+    report(FG_WIRE_TIMEOUT, "west", run, 1, 5); // they turned back
+    fg_passages_permit(passages, &second, claim.id, &claim, now, &verdict);
+    assert_true(verdict.admit);
+    assert_int_equal(fg_passages_commit(passages, now), 0);
+    finish();
+}
+
+// A wrong PIN may be mended, pin_tries times; each is tried once.
+static void test_wrong_pins(void **state)
+{
+    (void)state;
+    struct fg_policy p = {.name = "pay",
+                          .payments = true,
+                          .currency = "JPY",
+                          .pin_above = 100,
+                          .pin_tries = 3,
+                          .passage = FG_PASSAGE_ON_ADMIT};
+    const struct fg_payment payment = {.id = "order-1", .firm = "", .amount = 980};
+    const char *reason;
+    struct fg_decision decision;
+    assert_int_equal(fg_seal_password_hash("4711", pin_hash), 0);
+    begin(&p);
+    assert_int_equal(fg_tills_ask(&tills, "west", &payment, now.monotonic_ns), 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        struct fg_verdict verdict = admit("s-1", "west", &decision);
+        assert_string_equal(verdict.reason, "pin_needed");
+        assert_int_equal(fg_tills_pin(&tills, "west", "0815"), 0);
+        verdict = admit("s-1", "west", &decision);
+        assert_string_equal(verdict.reason, "pin_wrong");
+        assert_int_equal(verdict.retry, i < 3);
+    }
+    assert_null(fg_tills_find(&tills, "west"));
+    assert_int_equal(fg_tills_outcome(&tills, "", "order-1", &reason), FG_TILL_REFUSED);
+    assert_string_equal(reason, "pin_wrong");
+    pin_hash[0] = '\0';
+    finish();
 }
 
 static void test_payment_once(void **state)
@@ -658,6 +750,9 @@ int main(void)
         cmocka_unit_test(test_strays),
         cmocka_unit_test(test_on_admit),
         cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_a_batch_fails_whole),
+        cmocka_unit_test(test_one_code_in_two_lanes),
+        cmocka_unit_test(test_wrong_pins),
         cmocka_unit_test(test_payment_once),
         cmocka_unit_test(test_retention),
         cmocka_unit_test(test_model),
