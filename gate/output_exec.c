@@ -33,6 +33,7 @@ struct runner {
     pid_t child; // 0: none runs
     uint64_t kill_ns;
     bool failing; // the last one did; told once
+    bool told, told_open;
 };
 
 static bool wanted(const struct fg_gate_conf *conf)
@@ -157,8 +158,10 @@ static void work(void *output, uint64_t now_ns)
 static void tell(void *output, const struct fg_telling *telling)
 {
     struct runner *r = output;
-    if (strcmp(telling->event, "state") == 0)
+    if (strcmp(telling->event, "state") == 0 && r->told && telling->open == r->told_open)
         return; // it was told when it began
+    r->told = true;
+    r->told_open = telling->open;
     if (r->count == WAITING) {
         failed(r, "is too slow: events are given up");
         r->first = (r->first + 1) % WAITING;

@@ -761,6 +761,7 @@ static void test_a_program_is_run(void **state)
         "open=$FACEGATE_OPEN run=$FACEGATE_RUN decision=$FACEGATE_DECISION home=$HOME\" >>$1\n");
     setenv("HOME", "/nowhere", 1);
     begin_gate(NULL);
+    expect_log("event=state state=closed open=0"); // whatever it was told before a kill
     open_matcher();
     uint64_t decision = admit();
     expect_log(";reboot $HOME 3 lane=1 event=opened state=open open=1 "
