@@ -32,6 +32,7 @@ struct fg_board {
     uint64_t look_ns, check_ns, retry_ns, backoff_ns;
     uint64_t missing_ns; // 0: all are there
     struct fg_error trouble;
+    int trouble_code; // what was told last
 };
 
 // The emergency comes first: what fails after it does not keep it from working, and what it says is
@@ -136,46 +137,56 @@ static void heed_emergency(struct fg_board *b, uint64_t now_ns)
     b->pins[FG_PIN_OPEN].on = true;
 }
 
-// The first failure of a row is told, the next ones are the same until all is well.
-static void mourn(struct fg_board *b, const struct fg_error *why, uint64_t now_ns)
+// A failure is told once until all is well, and again when it is another: what a line says while its
+// chip is pulled out, as that the protocol was hurt, is not yet why it is gone.
+static void mourn(struct fg_board *b, int code, const struct fg_error *why, uint64_t now_ns)
 {
+    if (code == -ENODEV)
+        code = -ENOENT; // gone, whichever call says so
+    if (code != b->trouble_code)
+        fg_log(FG_LOG_ERROR, "%s; trying again", why->text);
     b->trouble = *why;
+    b->trouble_code = code;
     if (b->missing_ns > 0)
         return;
     b->missing_ns = now_ns;
     b->retry_ns = now_ns + RETRY_NS;
     b->backoff_ns = RETRY_NS;
-    fg_log(FG_LOG_ERROR, "%s; trying again", why->text);
+}
+
+static void rejoice(struct fg_board *b)
+{
+    if (b->missing_ns > 0)
+        fg_log(FG_LOG_INFO, "all lines of chip %s are there", b->conf->chip);
+    b->missing_ns = 0;
+    b->trouble.text[0] = 0;
+    b->trouble_code = 0;
+    b->retry_ns = UINT64_MAX;
 }
 
 static void open_missing(struct fg_board *b, uint64_t now_ns)
 {
-    bool missing = false;
+    int code = 0; // the first failure's
     struct fg_error first = {""};
     for (unsigned i = 0; i < FG_PINS; i++) {
         struct fg_error err = {""};
         if (!lacks(b, order[i]))
             continue;
-        if (open_pin(b, order[i], &err) == 0) {
-            if (order[i] == FG_PIN_EMERGENCY)
-                heed_emergency(b, now_ns);
-            continue;
-        }
-        if (!missing)
+        int r = open_pin(b, order[i], &err);
+        if (r == 0 && order[i] == FG_PIN_EMERGENCY)
+            heed_emergency(b, now_ns);
+        if (r < 0 && code == 0) {
+            code = r;
             first = err;
-        missing = true;
+        }
     }
-    if (missing) {
-        mourn(b, &first, now_ns);
-        b->retry_ns = now_ns + b->backoff_ns;
-        b->backoff_ns = b->backoff_ns * 2 < RETRY_MOST_NS ? b->backoff_ns * 2 : RETRY_MOST_NS;
+    if (code == 0) {
+        rejoice(b);
         return;
     }
-    if (b->missing_ns > 0)
-        fg_log(FG_LOG_INFO, "all lines of chip %s are there", b->conf->chip);
-    b->missing_ns = 0;
-    b->trouble.text[0] = 0;
-    b->retry_ns = UINT64_MAX;
+    mourn(b, code, &first, now_ns);
+    b->retry_ns = now_ns + b->backoff_ns;
+    b->backoff_ns = b->backoff_ns * 2 < RETRY_MOST_NS ? b->backoff_ns * 2 : RETRY_MOST_NS;
 }
 
 // What an input said last holds until it can be read again: an emergency is not over because the
@@ -186,7 +197,7 @@ static void lose(struct fg_board *b, enum fg_pin pin, int code, uint64_t now_ns)
     drop(b, pin);
     fg_fail(&err, code, "%s: chip %s, line %s: %s", fg_pin_name(pin), b->conf->chip,
             b->conf->pins[pin].line, code == -ENODEV ? "unplugged" : strerror(-code));
-    mourn(b, &err, now_ns);
+    mourn(b, code, &err, now_ns);
 }
 
 // ---- looking -----------------------------------------------------------------------------------

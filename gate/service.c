@@ -295,7 +295,7 @@ static bool gives_up(const struct service *s, uint64_t now_ns)
 {
     uint64_t since_ns = fg_board_missing_ns(s->board);
     return since_ns > 0 && now_ns - since_ns >= s->conf->give_up_ms * NS_PER_MS &&
-           !s->lane.emergency;
+           !fg_lane_is_open(&s->lane);
 }
 
 static int loop(struct service *s, struct fg_error *err)

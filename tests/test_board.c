@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -242,6 +244,50 @@ static void test_an_unplugged_chip_comes_back(void **state)
     assert_false(fg_board_input(board, FG_PIN_EMERGENCY));
 }
 
+// What is logged while it works for so long.
+static const char *log_of(unsigned ms)
+{
+    static char log[4096];
+    int kept = dup(STDERR_FILENO), file = memfd_create("log", MFD_CLOEXEC);
+    assert_true(kept >= 0 && file >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    work_for(ms);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    ssize_t length = pread(file, log, sizeof log - 1, 0);
+    close(file);
+    log[length > 0 ? length : 0] = 0;
+    return log;
+}
+
+static unsigned count_of(const char *text, const char *word)
+{
+    unsigned count = 0;
+    while ((text = strstr(text, word))) {
+        text += strlen(word);
+        count++;
+    }
+    return count;
+}
+
+// A chip that is pulled out in the middle of a look says first that the look has failed.
+static void test_why_it_is_gone_is_told_once(void **state)
+{
+    (void)state;
+    work_for(10);
+    chip->lines[FG_PIN_BEAM].refuses = EPROTO;
+    const char *log = log_of(120);
+    assert_non_null(strstr(log, "beam: chip played, line 4: Protocol error; trying again"));
+    chip->gone = true;
+    log = log_of(20000);
+    assert_non_null(strstr(log, "unplugged; trying again"));
+    assert_int_equal(count_of(log, "trying again"), 1);
+    chip->gone = false;
+    chip->lines[FG_PIN_BEAM].refuses = 0;
+    log = log_of(4100);
+    assert_non_null(strstr(log, "all lines of chip played are there"));
+    assert_int_equal(count_of(log, "\n"), 1);
+}
+
 static void test_a_line_that_fails_is_opened_again(void **state)
 {
     (void)state;
@@ -304,6 +350,7 @@ int main(void)
         TEST(test_it_is_tried_again_less_and_less_often),
         TEST(test_it_starts_closed_but_in_an_emergency),
         TEST(test_an_unplugged_chip_comes_back),
+        TEST(test_why_it_is_gone_is_told_once),
         TEST(test_a_line_that_fails_is_opened_again),
         TEST(test_outputs_alone_show_that_the_chip_is_gone),
         TEST(test_how_it_is_left),

@@ -628,6 +628,23 @@ static void test_an_emergency_outlasts_a_missing_lamp(void **state)
     assert_false(chip->lines[FG_PIN_OPEN].level);
 }
 
+// Nor is a lane that opened because the matcher is lost.
+static void test_a_loss_outlasts_a_missing_lamp(void **state)
+{
+    (void)state;
+    conf.give_up_ms = 1000;
+    conf.rules.loss_ms = 300;
+    conf.rules.on_loss = FG_ON_LOSS_OPEN;
+    chip->lines[FG_PIN_GREEN].taken = true;
+    begin_gate(NULL);
+    expect_line(FG_PIN_OPEN, true);
+    poll(NULL, 0, 2000);
+    assert_true(chip->lines[FG_PIN_OPEN].level);
+    open_matcher();
+    expect_line(FG_PIN_OPEN, false);
+    assert_int_equal(end_gate(), FG_EXIT_TEMPORARY);
+}
+
 static void kill_gate(void)
 {
     kill(gate, SIGKILL);
@@ -809,6 +826,7 @@ int main(void)
         TEST(test_a_chip_that_stays_away),
         TEST(test_a_chip_that_comes_late),
         TEST(test_an_emergency_outlasts_a_missing_lamp),
+        TEST(test_a_loss_outlasts_a_missing_lamp),
         TEST(test_it_is_killed_while_open),
         TEST(test_it_is_killed_in_an_emergency),
         TEST(test_a_salvaged_configuration),
