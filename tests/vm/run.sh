@@ -17,7 +17,7 @@ shift 2
 CAMERAS="1 2"
 # Case by case in the order of what they build on. After a cut the machine boots again.
 ALL="machine install enrol plug people gate portrait raw replug two uvc_faults vivid loopback libcamera memory disk power_cut / power_back"
-SHORT="install enrol plug replug"
+SHORT="install enrol plug gate portrait replug"
 SOAK="install enrol plug soak"
 
 fail() {
@@ -106,7 +106,7 @@ follow() { # folder of this boot, seconds
         sleep 0.2
         lines=$(wc -l <"$1/results")
         if [ "$lines" -gt "$seen" ]; then
-            sed -n "$((seen + 1)),${lines}p" "$1/results" | grep -E '^(ok|not ok|skip|case|figure) ' | sed 's/^/  /'
+            sed -n "$((seen + 1)),${lines}p" "$1/results" | grep -E '^(ok|not ok|skip|case|figure|note) ' | sed 's/^/  /'
             seen=$lines
         fi
         if ! kill -0 "$machine" 2>/dev/null; then

@@ -96,7 +96,7 @@ mark_journal
 mark_lines
 process=$(main_pid $service)
 chip unplug
-check 'without the chip the gate says so' within 90 said $service 'unplugged; trying again'
+check 'without the chip the gate says so' within 90 said $service '(unplugged|there is none: .*); trying again'
 check 'and gives up' within 90 said $service 'giving up for now'
 check 'it is started again' within 90 is_another_process "$process"
 chip plug

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # What runs in the guest tells the host line by line, on descriptor 3:
-#   case NAME, ok WHAT, not ok WHAT: why, skip WHAT: why, figure NAME NUMBER, cut, finished
+#   case NAME, ok WHAT, not ok WHAT: why, skip WHAT: why, figure NAME NUMBER, note WORDS, cut, finished
 
 # shellcheck disable=SC2154 # guest/run.sh sets case_name
 
@@ -15,6 +15,15 @@ not_ok() { tell "not ok $case_name: $*"; }
 skip() { tell "skip $case_name: $*"; }
 figure() { tell "figure $1 $2"; }
 
+# For who reads of a failure where the machine is gone: what the journal says since mark_journal, but
+# for the kernel's lines; of many the first and the last.
+journal_mark=0
+note_journal() {
+    journalctl --boot --output short-monotonic --no-hostname | grep -v ' kernel: ' |
+        awk -v mark="$journal_mark" 'substr($0, 2) + 0 >= mark { line[++n] = $0 }
+            END { for (i = 1; i <= n; i++) if (i <= 20 || i > n - 20) print "note " substr(line[i], 1, 200) }' >&3
+}
+
 # what, then a command that must succeed. Its words go to the case's log.
 check() {
     check_what=$1
@@ -23,6 +32,7 @@ check() {
         ok "$check_what"
     else
         not_ok "$check_what ($*)"
+        note_journal
         return 1
     fi
 }
