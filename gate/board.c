@@ -137,8 +137,8 @@ static void heed_emergency(struct fg_board *b, uint64_t now_ns)
     b->pins[FG_PIN_OPEN].on = true;
 }
 
-// A failure is told once until all is well, and again when it is another: what a line says while its
-// chip is pulled out, as that the protocol was hurt, is not yet why it is gone.
+// A failure is told once until all is well, and again when it is another: what a line says while
+// its chip is pulled out, as that the protocol was hurt, is not yet why it is gone.
 static void mourn(struct fg_board *b, int code, const struct fg_error *why, uint64_t now_ns)
 {
     if (code == -ENODEV)
