@@ -4,6 +4,15 @@
 # An inference pass takes longer here than a portrait may, so what is brought is no picture.
 
 looks_at_documents() { pgrep -f facegate-portrait; }
+bring() { facegate check --timeout-ms 60000 --lane 1 --document authenticated /run/facegate-test.jpg; }
+# A slow host may need longer for the first look than a check may take: then it is brought again.
+is_refused() {
+    for _ in 1 2 3; do
+        within 20 decided_for document_refused && return
+        bring
+    done
+    within 20 decided_for document_refused
+}
 
 cp "$CONF"/profile.ini /run/facegate-test.profile
 cp /usr/share/facegate/profiles/portrait-check.ini "$CONF"/profile.ini
@@ -15,9 +24,9 @@ must 'it answers' within 90 matcher_answers
 check 'a process for documents is there' within 90 looks_at_documents
 mark_decisions
 echo 'not a picture' >/run/facegate-test.jpg
-check 'a document is taken' facegate check --timeout-ms 60000 --lane 1 --document authenticated /run/facegate-test.jpg
-check 'and refused as no picture' within 90 decided_for document_refused
-check 'by a process that was well' not said facegate-matcher.service 'a check of a document'
+check 'a document is taken' bring
+check 'and refused as no picture' is_refused
+check 'by a process that was well' not said facegate-matcher.service 'a check of a document: (died|garbled|other_model)'
 cp /run/facegate-test.profile "$CONF"/profile.ini
 rm "$CONF"/profile.ini.d/80-attended.conf
 need 'the matcher starts as before' systemctl restart facegate-matcher
