@@ -38,7 +38,7 @@ enum fg_issue_option {
 
 #define FG_ISSUE_HELP                                                                              \
     "  --key FILE         the operator's key, NAME.issue.key of facegate pass keygen\n"            \
-    "  --photo FILE       of the person, JPEG or PNG; repeatable, up to 5\n"                       \
+    "  --photo FILE       of the person, JPEG, PNG or JPEG 2000; repeatable, up to 5\n"            \
     "  --scope WORD       good at gates of this scope (none: at gates that name none)\n"           \
     "  --valid-from TIME  YYYY-MM-DD or RFC 3339 (now)\n"                                          \
     "  --valid-until TIME the same; a date: to its last second\n"                                  \
