@@ -24,8 +24,8 @@ void free(void *block)
     __libc_free(block);
 }
 
-// What does not fit its block, or would fill less than half of it, gets another: glibc may leave the
-// old place, or cut off a tail, without a word.
+// What does not fit its block, or would fill less than half of it, gets another: glibc may leave
+// the old place, or cut off a tail, without a word.
 void *realloc(void *block, size_t size)
 {
     if (!block || !size || !fg_wipes())
