@@ -66,6 +66,8 @@ int fg_ledger_passage_put(struct fg_ledger *l, const struct fg_passage_record *p
 // -ENOENT.
 int fg_ledger_passage_last(struct fg_ledger *l, const char *subject, const char *lane,
                            unsigned states, struct fg_passage_record *ret, struct fg_error *err);
+// The latest time of any passage that was ever put; 0: none was.
+int fg_ledger_passages_time(struct fg_ledger *l, uint64_t *ret_ns, struct fg_error *err);
 // Those pending, in no order; a non-zero return of `visit` ends the walk and is returned. Nothing
 // may be changed meanwhile.
 int fg_ledger_passages_pending(struct fg_ledger *l,

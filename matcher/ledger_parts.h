@@ -14,8 +14,8 @@ extern "C" {
 
 // Numbers in keys are big-endian, so that keys rise with them.
 enum {
-    FG_LEDGER_META,     // "schema": u32; "events", "due": the last number given, u64
-    FG_LEDGER_EVENTS,   // number u64 -> event
+    FG_LEDGER_META,   // "schema"; "events", "due": the last number given; "time": of passages; u64
+    FG_LEDGER_EVENTS, // number u64 -> event
     FG_LEDGER_PASSAGES, // run u64, decision u64 -> passage
     FG_LEDGER_SUBJECTS, // subject, 0, time u64 -> key of its passage
     FG_LEDGER_CHARGES,  // id -> charge

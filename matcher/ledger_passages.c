@@ -86,6 +86,32 @@ static int forget_order(struct fg_ledger *l, const struct fg_passage_record *pas
     return r == -ENOENT ? 0 : r;
 }
 
+int fg_ledger_passages_time(struct fg_ledger *l, uint64_t *ret_ns, struct fg_error *err)
+{
+    struct fg_bytes value;
+    const struct fg_ledger_key key = fg_ledger_key_text("time");
+    *ret_ns = 0;
+    int r = fg_ledger_get(l, FG_LEDGER_META, key, &value, err);
+    if (r == 0 && value.length != 8)
+        return fg_ledger_damaged(FG_LEDGER_META, fg_ledger_bytes(&key), err);
+    if (r == 0)
+        *ret_ns = fg_ledger_read_u64(value.at);
+    return r == -ENOENT ? 0 : r;
+}
+
+static int keep_time(struct fg_ledger *l, const struct fg_passage_record *passage,
+                     struct fg_error *err)
+{
+    const uint64_t begun_ns = passage->t_ns, settled_ns = passage->t_settled_ns;
+    const uint64_t t_ns = settled_ns > begun_ns ? settled_ns : begun_ns;
+    uint64_t kept_ns;
+    int r = fg_ledger_passages_time(l, &kept_ns, err);
+    if (r < 0 || t_ns <= kept_ns)
+        return r;
+    return fg_ledger_put(l, FG_LEDGER_META, fg_ledger_key_text("time"), fg_ledger_key_u64(t_ns).at,
+                         8, err);
+}
+
 int fg_ledger_passage_put(struct fg_ledger *l, const struct fg_passage_record *passage,
                           struct fg_error *err)
 {
@@ -96,7 +122,9 @@ int fg_ledger_passage_put(struct fg_ledger *l, const struct fg_passage_record *p
     walk_passage(&w, &copy);
     if (w.failed)
         return fg_fail(err, -EINVAL, "a passage holds a text that is too long");
-    int r = forget_order(l, passage, err);
+    int r = keep_time(l, passage, err);
+    if (r == 0)
+        r = forget_order(l, passage, err);
     if (r == 0)
         r = fg_ledger_put(l, FG_LEDGER_PASSAGES, key, bytes, w.at, err);
     return r < 0 ? r

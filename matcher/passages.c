@@ -255,6 +255,17 @@ static int take_up(struct fg_passages *p, struct fg_now now, struct fg_error *er
     return fg_ledger_passages_pending(p->ledger, take_up_one, &t, err);
 }
 
+// Where no events are recorded, the passages alone tell how late it was when the wall clock is set
+// back between two runs: a cool-down would be over until it has caught up.
+static int go_on_from_passages(struct fg_passages *p, struct fg_error *err)
+{
+    uint64_t t_ns;
+    int r = fg_ledger_passages_time(p->ledger, &t_ns, err);
+    if (r == 0 && t_ns > p->last_ns)
+        p->last_ns = t_ns;
+    return r;
+}
+
 static int begin_run(struct fg_passages *p, struct fg_now now, struct fg_error *err)
 {
     struct fg_ledger_state state;
@@ -270,6 +281,11 @@ static int begin_run(struct fg_passages *p, struct fg_now now, struct fg_error *
     r = fg_passages_begin(p, now);
     if (r < 0)
         return fg_fail(err, r, "the ledger can't be written: %s", strerror(-r));
+    r = go_on_from_passages(p, err);
+    if (r < 0) {
+        fg_passages_fail(p, r);
+        return r;
+    }
     struct fg_event event = fg_passages_event(p, FG_EVENT_START, "", "", now);
     r = fg_passages_append(p, &event);
     if (r == 0)

@@ -301,6 +301,28 @@ static void test_on_admit(void **state)
     finish();
 }
 
+static void test_the_clock_is_set_back_where_nothing_is_recorded(void **state)
+{
+    (void)state;
+    struct fg_decision decision;
+    struct fg_policy calm = fare;
+    calm.recording = FG_RECORDING_NOTHING;
+    calm.cooldown_s = 60;
+    begin(&calm);
+    assert_true(admit("s-1", "west", &decision).admit);
+    report(FG_WIRE_PASSED, "west", run, decision.sequence, 5);
+    end();
+    now.realtime_ns -= 3600 * NS_PER_S;
+    start();
+    assert_int_equal(events_of(FG_EVENT_START), 0);
+    assert_false(admit("s-1", "west", &decision).admit);
+    pass_time(59);
+    assert_false(admit("s-1", "west", &decision).admit);
+    pass_time(2);
+    assert_true(admit("s-1", "west", &decision).admit);
+    finish();
+}
+
 static void test_nothing_kept(void **state)
 {
     (void)state;
@@ -749,6 +771,7 @@ int main(void)
         cmocka_unit_test(test_across_a_restart),
         cmocka_unit_test(test_strays),
         cmocka_unit_test(test_on_admit),
+        cmocka_unit_test(test_the_clock_is_set_back_where_nothing_is_recorded),
         cmocka_unit_test(test_nothing_kept),
         cmocka_unit_test(test_a_batch_fails_whole),
         cmocka_unit_test(test_one_code_in_two_lanes),
