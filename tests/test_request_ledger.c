@@ -241,6 +241,10 @@ static void test_events_refused(void **state)
                                       "'kinds':'passed'", "'kinds':['passed',7]", "'lane':7"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refuse("events", bad[i], "bad_request");
+    char many[2048] = "'kinds':['passed'";
+    for (unsigned i = 0; i < FG_EVENT_KINDS; i++)
+        strcat(many, ",'passed'");
+    refuse("events", strcat(many, "]"), "bad_request");
     expect("events", "", "'events':[],'after':0,'more':false");
 }
 

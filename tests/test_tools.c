@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/card.h"
 #include "common/clock.h"
+#include "common/exit.h"
 #include "common/wire.h"
 #include "tests/arm_nn.h"
 #include "tests/rig.h"
@@ -352,6 +354,21 @@ static void test_no_matcher(void **state)
     want(rig_run("watch", "--timeout-ms", "200"), 75);
     has(rig_err, "is facegate-matcher running?");
     want(rig_run("status", "--control", "tcp://1.2.3.4:5"), 1);
+}
+
+// Nobody takes half a list for a whole one.
+static void test_output_that_is_lost(void **state)
+{
+    (void)state;
+    char command[512];
+    snprintf(command, sizeof command, "%s status --help >/dev/full 2>%s", rig_program("facegate"),
+             rig_path("said"));
+    int status = system(command);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), FG_EXIT_FAILURE);
+    char *said = rig_read(rig_path("said"));
+    has(said, "the output can't be written: is the disk full?");
+    free(said);
 }
 
 static void test_usage(void **state)
@@ -1174,6 +1191,7 @@ int main(void)
         PLAIN(test_roll),
         PLAIN(test_journal),
         PLAIN(test_no_matcher),
+        PLAIN(test_output_that_is_lost),
         PLAIN(test_usage),
         PLAIN(test_watch),
         PLAIN(test_import_hostile),
