@@ -128,7 +128,7 @@ BENCH_OF_INDEX := crew engines field flat flat_kernels large later race report r
 # ---- tests: tests/test_NAME.c with cmocka, tests/check_NAME.sh -----------------------------------
 TESTS := align armnn base45 board bus calendar camera capture card charges choice claim client \
          code conf control decide detect document drain duty engine event footage forget frame \
-         fsck gallery gate gate_conf graph image index index_kernels jp2 jpeg_window json \
+         fsck gallery gate gate_conf gpio graph image index index_kernels jp2 jpeg_window json \
          keep_nothing lane lanes ledger libcamera matcher notify office pass passages \
          played_camera policy portrait profile profiles qr quality reader reports request_ledger \
          roster rules sampler seal shot simulate source spool stays subject swap tally tflite \
@@ -137,7 +137,7 @@ TESTS := align armnn base45 board bus calendar camera capture card charges choic
 SCRIPTS      := examples gate $(if $(SAN),,pages) setup udev units
 # What is run elsewhere: the tests that start no other program, and do not take minutes emulated.
 TESTS_THERE  := align armnn base45 board bus calendar capture card choice claim conf control \
-                decide document drain engine event frame gallery gate gate_conf graph image \
+                decide document drain engine event frame gallery gate gate_conf gpio graph image \
                 index index_kernels jp2 jpeg_window json lane lanes libcamera notify passages \
                 played_camera policy qr quality reports request_ledger roster rules sampler \
                 seal shot simulate source stays subject tflite token token_keys v4l2 verdict \

@@ -114,7 +114,8 @@ static int open_pin(struct fg_board *b, enum fg_pin pin, struct fg_error *err)
     }
     if (code == 0 && !wish.output && (!wish.events || watch(b, pin) < 0)) {
         if (!b->no_edges)
-            fg_log(FG_LOG_INFO, "chip %s tells no edges: its inputs are looked at every %d ms",
+            fg_log(FG_LOG_INFO,
+                   "chip %s: no edges to wait for, its inputs are looked at every %d ms",
                    b->conf->chip, (int)(POLL_NS / NS_PER_MS));
         b->no_edges = true;
     }

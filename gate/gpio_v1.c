@@ -73,6 +73,8 @@ static int open_line(void *context, const struct fg_gpio_wish *wish, struct fg_g
         code = fg_gpio_chip_error(wish, -errno, err);
     } else if (!(line->line = find_line(line->chip, wish->line))) {
         code = fg_gpio_no_line(wish, gpiod_chip_num_lines(line->chip), err);
+    } else if (wish->events && fg_gpio_is_usb(FG_GPIO_DEVICES, gpiod_chip_name(line->chip))) {
+        code = fg_gpio_no_events(wish, err);
     } else if ((code = request(line, wish)) < 0) {
         gpiod_line_update(line->line);
         code = fg_gpio_line_error(wish, code, gpiod_line_consumer(line->line), err);

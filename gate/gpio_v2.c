@@ -80,6 +80,15 @@ static struct gpiod_chip *open_chip(const char *name)
     return chip ? chip : open_labelled(name);
 }
 
+static bool is_usb(struct gpiod_chip *chip)
+{
+    struct gpiod_chip_info *info = gpiod_chip_get_info(chip);
+    bool is = info && fg_gpio_is_usb(FG_GPIO_DEVICES, gpiod_chip_info_get_name(info));
+    if (info)
+        gpiod_chip_info_free(info);
+    return is;
+}
+
 // ---- lines -------------------------------------------------------------------------------------
 
 static void close_line(struct fg_gpio_line *line)
@@ -173,6 +182,8 @@ static int open_line(void *context, const struct fg_gpio_wish *wish, struct fg_g
     struct gpiod_chip *chip = open_chip(wish->chip);
     int code =
         chip ? find_line(chip, wish, &line->offset, err) : fg_gpio_chip_error(wish, -errno, err);
+    if (code == 0 && wish->events && is_usb(chip))
+        code = fg_gpio_no_events(wish, err);
     if (code == 0)
         code = request_or_say(chip, wish, line, err);
     if (chip)

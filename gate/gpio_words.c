@@ -2,6 +2,8 @@
 #include "gate/gpio_words.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,13 @@ bool fg_gpio_number(const char *name, unsigned *ret)
         return false;
     *ret = (unsigned)number;
     return true;
+}
+
+bool fg_gpio_is_usb(const char *devices, const char *chip)
+{
+    char link[PATH_MAX], device[PATH_MAX];
+    int length = snprintf(link, sizeof link, "%s/%s", devices, chip);
+    return length < (int)sizeof link && realpath(link, device) && strstr(device, "/usb");
 }
 
 int fg_gpio_chip_error(const struct fg_gpio_wish *wish, int code, struct fg_error *err)
@@ -37,6 +46,11 @@ int fg_gpio_no_line(const struct fg_gpio_wish *wish, unsigned lines, struct fg_e
                        wish->line, lines);
     return fg_fail(err, -ENOENT, "chip %s: no line is called %s; see gpioinfo(1)", wish->chip,
                    wish->line);
+}
+
+int fg_gpio_no_events(const struct fg_gpio_wish *wish, struct fg_error *err)
+{
+    return fg_fail(err, -EOPNOTSUPP, "chip %s: behind USB there are no interrupts", wish->chip);
 }
 
 int fg_gpio_line_error(const struct fg_gpio_wish *wish, int code, const char *consumer,
